@@ -1,0 +1,60 @@
+# Everything a developer does. `make demo` and `make test` need python3 (3.11 or newer) and make, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test format lint types imports unit coverage floors bench clean
+.DEFAULT_GOAL := help
+
+help:  ## what there is
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "memos-integrations needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[all]'
+	touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[dev]'
+	touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo  ## two agents of two frameworks remember one user, offline
+	@$(BIN)/memos-integrations demo
+
+test: lint types imports coverage  ## all that CI checks
+
+format: $(VENV)/.dev  ## put the code into the house's form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: $(VENV)/.dev  ## form and habits
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev  ## mypy --strict and pyright
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+imports: $(VENV)/.dev  ## who may import whom
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.dev  ## the tests alone
+	$(BIN)/python -m pytest -q
+
+coverage: $(VENV)/.dev  ## the tests, with branch coverage of at least 95 %
+	$(BIN)/python -m pytest -q --cov --cov-report=term
+
+floors:  ## the tests on the oldest versions that pyproject.toml allows
+	rm -rf .venv-floors && $(PYTHON) -m venv .venv-floors
+	.venv-floors/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-floors.txt --editable '.[dev]'
+	.venv-floors/bin/python -m pytest -q
+
+bench: $(VENV)/.dev  ## what a turn costs
+	$(BIN)/python benchmarks/turn.py
+
+clean:  ## take away what make made
+	rm -rf $(VENV) .venv-floors .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist build

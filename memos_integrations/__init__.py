@@ -1,0 +1,58 @@
+"""Long-term memory for LangChain and LlamaIndex agents: MemOS, embedded in one SQLite file or in the cloud."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__all__ = [
+    "AsyncMemOS",
+    "BadRequest",
+    "Garbled",
+    "Invalid",
+    "MemOS",
+    "MemOSError",
+    "NotFound",
+    "QuotaExceeded",
+    "RateLimited",
+    "Refused",
+    "Scope",
+    "ServerFault",
+    "Unauthorized",
+    "Unreachable",
+    "Unsupported",
+    "connect",
+]
+
+if TYPE_CHECKING:
+    from memos_integrations.client._client import AsyncMemOS, MemOS
+    from memos_integrations.connect import connect
+    from memos_integrations.errors import (
+        BadRequest,
+        Garbled,
+        Invalid,
+        MemOSError,
+        NotFound,
+        QuotaExceeded,
+        RateLimited,
+        Refused,
+        ServerFault,
+        Unauthorized,
+        Unreachable,
+        Unsupported,
+    )
+    from memos_integrations.memory.scope import Scope
+else:
+    _HOMES = {
+        "AsyncMemOS": "client._client",
+        "MemOS": "client._client",
+        "Scope": "memory.scope",
+        "connect": "connect",
+    }
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,124 @@
+"""Every error this package raises, by what the caller can do about it.
+
+```
+MemOSError
+├── Invalid            (also a ValueError) arguments refused here, before any I/O: mend the call
+├── Unsupported        this address cannot do it; nothing was sent: use another address
+├── Unreachable        no reply; `.sent` says whether the server may have acted all the same
+├── Garbled            a reply that is not the protocol: look at the address, a proxy, the server's version
+└── Refused            MemOS said no: `.code .message .status .path`
+    ├── BadRequest     mend the request
+    ├── Unauthorized   mend the key, or its rights
+    ├── NotFound       it is not there
+    ├── QuotaExceeded  the account's quota is used up
+    ├── RateLimited    wait `.retry_after` seconds, then again
+    └── ServerFault    not your fault: later again, or report it
+```
+
+No error carries a key or message text: `Invalid` names a field and a rule, never the value.
+"""
+
+__all__ = [
+    "BadRequest",
+    "Garbled",
+    "Invalid",
+    "MemOSError",
+    "NotFound",
+    "QuotaExceeded",
+    "RateLimited",
+    "Refused",
+    "ServerFault",
+    "Unauthorized",
+    "Unreachable",
+    "Unsupported",
+]
+
+
+class MemOSError(Exception):
+    """The root: `except MemOSError` catches everything this package raises on purpose."""
+
+
+class Invalid(MemOSError, ValueError):
+    """An argument was refused here, before any I/O.
+
+    `.field` is the dotted place of the argument (`"messages.0.role"`), "" when a rule spans several.
+    `.rule` is the machine-readable name of the broken rule (pydantic's error type).
+    """
+
+    def __init__(self, message: str, *, field: str = "", rule: str = "invalid") -> None:
+        super().__init__(message)
+        self.field = field
+        self.rule = rule
+
+
+class Unsupported(MemOSError):
+    """What this address cannot do. Nothing was sent."""
+
+
+class Unreachable(MemOSError):
+    """No reply came.
+
+    `.sent` is False when the request surely never reached the server (no connection), True when the server
+    may have acted all the same (a time-out or a reset after sending).
+    """
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class Garbled(MemOSError):
+    """A reply that is not the protocol. `.status` is its HTTP status, `.path` the call's path."""
+
+    def __init__(self, message: str, *, status: int = 0, path: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.path = path
+
+
+class Refused(MemOSError):
+    """MemOS refused the call.
+
+    `.code` is MemOS's own five-digit code (0 when only the HTTP status spoke), `.message` its words,
+    `.status` the HTTP status (200 is usual for refusals), `.path` the call's path. `.retry_after` is the
+    server's Retry-After in seconds, None when it sent none. Branch on `.code`: the words are not contractual.
+    """
+
+    def __init__(
+        self, message: str, *, code: int = 0, status: int = 200, path: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+        self.path = path
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        number = f"code {self.code}" if self.code else f"HTTP {self.status}"
+        where = f" ({self.path})" if self.path else ""
+        return f"{number}{where}: {self.message or 'no message given'}"
+
+
+class BadRequest(Refused):
+    """The request itself is wrong: mend it."""
+
+
+class Unauthorized(Refused):
+    """The key is missing, wrong, expired, or has no right to this."""
+
+
+class NotFound(Refused):
+    """What the call names does not exist."""
+
+
+class QuotaExceeded(Refused):
+    """The account's or the request's quota is used up; repeating will not help."""
+
+
+class RateLimited(Refused):
+    """Too much in too short a time; `.retry_after` (seconds) is what the server asked for, if it did."""
+
+
+class ServerFault(Refused):
+    """The server failed."""

@@ -1,0 +1,308 @@
+"""The calls: one class an endpoint, which is the client's signature, the wire's schema and the engine's parameter.
+
+Limits are the contract's (§1.5, §2). A field left None is not sent, so that each server's own default holds.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeVar, cast
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_core import PydanticSerializationError
+
+from memos_integrations.errors import Invalid
+from memos_integrations.wire.answers import Added, Answer, Deleted, Found, Memories, StoredMessages, TaskStatus
+from memos_integrations.wire.checks import STRICT_ENOUGH, Discreet, Text, broken, invalid, not_blank
+from memos_integrations.wire.filters import Filter, Filters, Scalar
+from memos_integrations.wire.message import Message, Messages
+
+__all__ = [
+    "CALLS",
+    "AddMessage",
+    "Call",
+    "DeleteMemory",
+    "GetMemory",
+    "GetMessage",
+    "GetStatus",
+    "Id",
+    "Info",
+    "Limit",
+    "Relativity",
+    "SearchMemory",
+    "Texts",
+    "View",
+    "checked",
+]
+
+T = TypeVar("T")
+
+View = Literal["detail_factual", "preference", "skill", "profile", "event", "tool_memory"]
+MAX_ID = 100  # §1.5: user_id and conversation_id; agent_id and app_id are held to the same
+MAX_OWNERS = 20  # §1.5: ids of a group conversation
+MAX_LIST = 25  # §1.5: results per kind
+MAX_PAGE = 50  # §1.5: get/memory size, get/message messages
+
+if TYPE_CHECKING:
+    Id = str
+    Ids = str | Sequence[str]
+    Texts = Sequence[str]
+    Views = Sequence[View]
+    Info = Mapping[str, Scalar | Sequence[str]]
+else:
+    Id = Annotated[str, Field(min_length=1, max_length=MAX_ID), AfterValidator(not_blank)]
+    Ids = Id | Annotated[tuple[Id, ...], Field(min_length=1, max_length=MAX_OWNERS)]
+    Texts = tuple[Text, ...]
+    Views = tuple[View, ...]
+    Info = Mapping[str, Scalar | tuple[Text, ...]]
+
+Limit = Annotated[int, Field(ge=0, le=MAX_LIST)]
+Relativity = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class Call(Discreet, Generic[T]):
+    """What may be asked of MemOS, and what it answers with (`T`)."""
+
+    model_config = STRICT_ENOUGH
+    path: ClassVar[str]
+    answer: ClassVar[type[Answer]]
+    repeatable: ClassVar[bool] = False
+    """Whether asking twice does the same as asking once, so that a lost reply may be asked for again."""
+
+    def body(self) -> bytes:
+        """The call as JSON, without what was left None. Raises `Invalid` for text that no JSON can carry."""
+        try:
+            return self.model_dump_json(exclude_none=True, by_alias=True).encode()
+        except PydanticSerializationError:
+            raise Invalid(f"{type(self).__name__}: holds a value that no JSON can carry", rule="not_json") from None
+
+    def fitted(self, data: Any) -> Any:
+        """`data` of a reply in the newest form; calls whose older servers answer in another form override it."""
+        return data
+
+    def empty(self) -> Any:
+        """What an empty 2xx stands for; None where it is no answer."""
+        return None
+
+
+def _one_subject(user_id: object, agent_id: object) -> None:
+    if (user_id is None) == (agent_id is None):
+        raise broken("subject", "give exactly one of user_id and agent_id (contract §2)")
+
+
+class AddMessage(Call[Added]):
+    """Store conversation turns, from which MemOS extracts facts and preferences (`POST add/message`, contract §2.1).
+
+    At least one of `user_id` and `agent_id` (each one id, or up to 20 of a group conversation; ids are at most
+    100 characters). At most 40,000 tokens of messages a call. Without `conversation_id` the server makes one
+    up and does not tell it, so the turn can't be read back. `async_mode` (server's default: True) False waits
+    for the extraction. `allow_memory_view` restricts what is extracted. `custom_extract_prompt` holds for this
+    call only. A call whose reply was lost is never repeated by the client: the API has no idempotency key.
+    """
+
+    path: ClassVar[str] = "add/message"
+    answer: ClassVar[type[Answer]] = Added
+
+    messages: Messages
+    user_id: Ids | None = None
+    agent_id: Ids | None = None
+    conversation_id: Id | None = None
+    app_id: Id | None = None
+    tags: Texts | None = None
+    info: Info | None = None
+    allow_public: bool | None = None
+    allow_knowledgebase_ids: Texts | None = None
+    allow_memory_view: Views | None = None
+    async_mode: bool | None = None
+    custom_extract_prompt: Mapping[str, str] | None = None
+    source: str | None = None
+
+    @model_validator(mode="after")
+    def _has_an_owner(self) -> "AddMessage":
+        if self.user_id is None and self.agent_id is None:
+            raise broken("subject", "give user_id, agent_id or both (contract §2.1)")
+        return self
+
+    @property
+    def turns(self) -> tuple[Message, ...]:
+        """The messages as what they are at run time."""
+        return cast("tuple[Message, ...]", self.messages)
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """The users whose memory this becomes."""
+        return _several(self.user_id)
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """The agents named, whether as owners or as markers."""
+        return _several(self.agent_id)
+
+    def empty(self) -> Any:
+        """An add that was accepted without a word."""
+        return {"success": True, "task_id": None, "status": "running"}  # §1.3: "accepted, no task id"
+
+
+def _several(ids: Ids | None) -> tuple[str, ...]:
+    return () if ids is None else (ids,) if isinstance(ids, str) else tuple(ids)
+
+
+class SearchMemory(Call[Found]):
+    """Find the memories that bear on `query` (`POST search/memory`, contract §2.3).
+
+    Exactly one of `user_id` and `agent_id`. `conversation_id` raises the weight of that conversation and
+    excludes none. Limits are 0 to 25 a kind (server's default: 9). `relativity` 0..1 is the least similarity
+    (MemOS Cloud's default .45, the embedded engine's .2; 0 disables; the two scales are not comparable).
+    `include_memory_view`, where given, decides alone; the `include_…` switches are its older form.
+    """
+
+    path: ClassVar[str] = "search/memory"
+    answer: ClassVar[type[Answer]] = Found
+    repeatable: ClassVar[bool] = True
+
+    query: Annotated[str, Field(min_length=1), AfterValidator(not_blank)]
+    user_id: Id | None = None
+    agent_id: Id | None = None
+    conversation_id: Id | None = None
+    filter: Filters | None = None
+    knowledgebase_ids: Texts | None = None
+    include_memory_view: Views | None = None
+    memory_limit_number: Limit | None = None
+    relativity: Relativity | None = None
+    include_preference: bool | None = None
+    preference_limit_number: Limit | None = None
+    include_tool_memory: bool | None = None
+    tool_memory_limit_number: Limit | None = None
+    include_skill: bool | None = None
+    skill_limit_number: Limit | None = None
+    context_format: Literal["memory", "sources", "mixed"] | None = None
+    source: str | None = None
+
+    @model_validator(mode="after")
+    def _of_one(self) -> "SearchMemory":
+        _one_subject(self.user_id, self.agent_id)
+        return self
+
+    @property
+    def condition(self) -> Filter | None:
+        """The filter as what it is at run time."""
+        return cast("Filter | None", self.filter)
+
+
+class GetMessage(Call[StoredMessages]):
+    """Read back the newest messages of a conversation (`POST get/message`, contract §2.2).
+
+    `message_limit_number` is 1 to 50 (server's default: 6). There is no way to older messages.
+    """
+
+    path: ClassVar[str] = "get/message"
+    answer: ClassVar[type[Answer]] = StoredMessages
+    repeatable: ClassVar[bool] = True
+
+    user_id: Id
+    conversation_id: Id
+    message_limit_number: Annotated[int, Field(ge=1, le=MAX_PAGE)] | None = None
+    conversation_limit_number: Annotated[int, Field(ge=1)] | None = None
+    source: str | None = None
+
+
+class GetMemory(Call[Memories]):
+    """Page through everything MemOS keeps of a user or an agent (`POST get/memory`, contract §2.4).
+
+    Exactly one of `user_id` and `agent_id`. `page` counts from 1 (default 1), `size` is 1 to 50 for each kind
+    (server's default: 10). `filter` takes the form for all sources only.
+    """
+
+    path: ClassVar[str] = "get/memory"
+    answer: ClassVar[type[Answer]] = Memories
+    repeatable: ClassVar[bool] = True
+
+    user_id: Id | None = None
+    agent_id: Id | None = None
+    page: Annotated[int, Field(ge=1)] | None = None
+    size: Annotated[int, Field(ge=1, le=MAX_PAGE)] | None = None
+    filter: Filters | None = None
+    include_memory_view: Views | None = None
+    include_preference: bool | None = None
+    include_tool_memory: bool | None = None
+
+    @model_validator(mode="after")
+    def _of_one(self) -> "GetMemory":
+        _one_subject(self.user_id, self.agent_id)
+        if self.condition and self.condition.all_of is None and self.condition.any_of is None:
+            raise broken("filter", 'get/memory takes one "and" or "or" group, no map of sources (contract §5)')
+        return self
+
+    @property
+    def condition(self) -> Filter | None:
+        """The filter as what it is at run time."""
+        return cast("Filter | None", self.filter)
+
+
+class DeleteMemory(Call[Deleted]):
+    """Delete memories (`POST delete/memory`, contract §2.7): for good, there is no undo.
+
+    Exactly one selector: `memory_ids`, `user_id` (everything of that user), `agent_id`, or `filter` (sent by
+    the official SDK only). `user_ids` is the older spelling; beside `memory_ids` it is ignored, alone it must
+    hold one id. `memory_type` is a hint of the official SDK. Not repeated after a lost reply.
+    """
+
+    path: ClassVar[str] = "delete/memory"
+    answer: ClassVar[type[Answer]] = Deleted
+
+    memory_ids: Annotated[Texts, Field(min_length=1)] | None = None
+    user_id: Id | None = None
+    agent_id: Id | None = None
+    filter: Filters | None = None
+    user_ids: Annotated[Texts, Field(min_length=1)] | None = None
+    memory_type: str | None = None
+
+    @model_validator(mode="after")
+    def _by_one_selector(self) -> "DeleteMemory":
+        if self.user_ids and len(self.user_ids) > 1 and not self.memory_ids:
+            raise broken("subject", "user_ids alone holds exactly one id: call once for each user")
+        if sum(s is not None for s in (self.memory_ids, self.user, self.agent_id, self.filter)) != 1:
+            raise broken("subject", "give exactly one of memory_ids, user_id, agent_id and filter (contract §2.7)")
+        return self
+
+    @property
+    def user(self) -> str | None:
+        """The user whose everything goes, in either spelling."""
+        if self.memory_ids or self.user_id is not None:
+            return self.user_id
+        return self.user_ids[0] if self.user_ids else None
+
+    @property
+    def condition(self) -> Filter | None:
+        """The filter as what it is at run time."""
+        return cast("Filter | None", self.filter)
+
+
+class GetStatus(Call[TaskStatus]):
+    """How far an asynchronous task is (`POST get/status`, contract §2.12): running, completed or failed."""
+
+    path: ClassVar[str] = "get/status"
+    answer: ClassVar[type[Answer]] = TaskStatus
+    repeatable: ClassVar[bool] = True
+
+    task_id: Annotated[str, Field(min_length=1)]
+
+    def fitted(self, data: Any) -> Any:
+        """A status in the older form of a list, and without its task's id."""
+        only = data[0] if isinstance(data, list) and len(data) == 1 else data  # before v2.0.25: a list of one
+        if isinstance(only, dict):
+            return {**only, "task_id": only.get("task_id") or self.task_id}
+        return only
+
+
+C = TypeVar("C", bound=Call[Any])
+
+CALLS: Mapping[str, type[Call[Any]]] = {
+    call.path: call for call in (AddMessage, GetMessage, SearchMemory, GetMemory, DeleteMemory, GetStatus)
+}
+
+
+def checked(call: type[C], arguments: Mapping[str, object]) -> C:
+    """`call` with `arguments`, or `Invalid` that names place and rule and shows no value."""
+    try:
+        return call.model_validate(arguments)
+    except ValidationError as error:
+        raise invalid(error, call.path) from None

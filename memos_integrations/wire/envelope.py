@@ -1,0 +1,164 @@
+"""What crosses the wire, as values; who carries it, as protocols; and the way from bytes to answers and back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from memos_integrations.errors import Garbled, Invalid, Refused, ServerFault
+from memos_integrations.wire.answers import Answer
+from memos_integrations.wire.calls import Call
+from memos_integrations.wire.codes import FINE, code_of, error_class
+
+__all__ = ["AsyncTransport", "Reply", "Request", "Transport", "read", "refuse", "request", "write"]
+
+T = TypeVar("T")
+_MAX_WORDS = 500  # characters of a server's message that an error carries
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked: `path` is relative to the base URL ("search/memory"), `body` JSON."""
+
+    method: str
+    path: str
+    body: bytes = field(default=b"", repr=False)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back. Header names are in lower case."""
+
+    status: int
+    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class Transport(Protocol):
+    """Carries a request and brings the reply. `seconds` is the most it may take, all in all."""
+
+    def send(self, request: Request, seconds: float) -> Reply:
+        """The reply, whatever its status. Raises `Unreachable` when none came."""
+
+    def close(self) -> None:
+        """Lets go of connections and threads; may be called twice."""
+
+
+class AsyncTransport(Protocol):
+    """The same for asyncio. Works from any running loop and never blocks it."""
+
+    async def send(self, request: Request, seconds: float) -> Reply:
+        """The reply, whatever its status. Raises `Unreachable` when none came."""
+
+    async def close(self) -> None:
+        """Lets go of connections and threads; may be called twice."""
+
+
+class _Envelope(BaseModel, Generic[T]):
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+    code: int | None = None
+    message: str | None = None
+    data: T | None = None
+
+
+def request(call: Call[Any]) -> Request:
+    """`call` as it crosses the wire. Raises `Invalid` for text that no JSON can carry."""
+    return Request("POST", call.path, call.body(), headers={"content-type": "application/json"})
+
+
+def read(call: Call[T], reply: Reply) -> T:
+    """The answer to `call`; raises the `Refused` that `reply` states, or `Garbled`.
+
+    The body's code speaks first, then the HTTP status (contract §1.3: MemOS refuses with HTTP 200 as well).
+    """
+    quick = _quick(call, reply) if reply.status < 300 else None
+    return cast("T", quick if quick is not None else _careful(call, reply))
+
+
+def _quick(call: Call[Any], reply: Reply) -> Answer | None:
+    """The usual case, parsed straight from bytes; None where a second look is needed."""
+    try:
+        envelope = _envelope_of(call.answer).model_validate_json(reply.body)
+    except ValidationError:
+        return None
+    data = envelope.data
+    plain = type(call).fitted is Call.fitted and getattr(data, "success", True)
+    return data if plain and envelope.code in FINE else None
+
+
+_envelopes: dict[type[Answer], type[_Envelope[Answer]]] = {}
+
+
+def _envelope_of(answer: type[Answer]) -> type[_Envelope[Answer]]:
+    if answer not in _envelopes:
+        _envelopes[answer] = _Envelope[answer]  # type: ignore[valid-type]
+    return _envelopes[answer]
+
+
+def _careful(call: Call[Any], reply: Reply) -> Answer:
+    if not reply.body.strip() and 200 <= reply.status < 300:
+        return _answer(call, call.empty(), reply)
+    try:
+        envelope = _Envelope[Any].model_validate_json(reply.body)
+    except ValidationError:
+        _raise_by_status(call, reply, "")
+        raise Garbled("the reply is not MemOS's JSON envelope", status=reply.status, path=call.path) from None
+    if envelope.code is not None and envelope.code not in FINE:
+        raise _refusal(call, reply, envelope.code, envelope.message or "")
+    _raise_by_status(call, reply, envelope.message or "")
+    return _answer(call, call.fitted(envelope.data), reply)
+
+
+def _raise_by_status(call: Call[Any], reply: Reply, words: str) -> None:
+    if reply.status >= 400:
+        raise _refusal(call, reply, 0, words)
+    if not 200 <= reply.status < 300:
+        raise Garbled("a redirection: is base_url the API's own address?", status=reply.status, path=call.path)
+
+
+def _refusal(call: Call[Any], reply: Reply, code: int, words: str) -> Refused:
+    kind = error_class(code, reply.status)
+    wait = _seconds(reply.headers.get("retry-after", ""))
+    return kind(words[:_MAX_WORDS], code=code, status=reply.status, path=call.path, retry_after=wait)
+
+
+def _seconds(text: str) -> float | None:
+    """Retry-After in its form of seconds; the date form is not used by any MemOS server known to us."""
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        return None
+
+
+def _answer(call: Call[Any], data: Any, reply: Reply) -> Answer:
+    try:
+        answer = call.answer.model_validate(data)
+    except ValidationError as error:
+        places = sorted({".".join(map(str, e["loc"])) or "data" for e in error.errors(include_input=False)})
+        what = f"the reply's data does not have the documented form at: {', '.join(places[:5])}"
+        raise Garbled(what, status=reply.status, path=call.path) from None
+    if getattr(answer, "success", True) is False:
+        raise ServerFault("the server reports no success", status=reply.status, path=call.path)
+    return answer
+
+
+def write(answer: Answer) -> Reply:
+    """`answer` as a server sends it."""
+    body = b'{"code":0,"data":' + answer.model_dump_json(exclude_none=True).encode() + b',"message":"ok"}'
+    return Reply(200, body, {"content-type": "application/json"})
+
+
+def refuse(error: Invalid | Refused) -> Reply:
+    """`error` as a server sends it: the envelope with its code, HTTP 200 for business errors (contract §1.3)."""
+    if isinstance(error, Invalid):
+        code, status, words = code_of(error.field, error.rule), 200, str(error)
+    else:
+        code, status, words = error.code or 50000, error.status, error.message
+    envelope = _Envelope[None](code=code, message=words)
+    headers = {"content-type": "application/json"}
+    if isinstance(error, Refused) and error.retry_after is not None:
+        headers["retry-after"] = f"{error.retry_after:g}"
+    return Reply(status, envelope.model_dump_json().encode(), headers)
