@@ -24,7 +24,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from memos_integrations.client._client import AsyncMemOS, MemOS
-    from memos_integrations.connect import connect
+    from memos_integrations._connect import connect
     from memos_integrations.errors import (
         BadRequest,
         Garbled,
@@ -45,7 +45,7 @@ else:
         "AsyncMemOS": "client._client",
         "MemOS": "client._client",
         "Scope": "memory.scope",
-        "connect": "connect",
+        "connect": "_connect",
     }
 
     def __getattr__(name: str) -> object:

@@ -107,9 +107,7 @@ def test_text_that_no_json_can_carry_is_refused_before_it_is_sent(value: Any) ->
         call.body()
 
 
-@given(
-    st.text(min_size=1).filter(str.strip).filter(lambda t: "\ud800" > t or t.encode("utf-8", "replace").decode() == t)
-)
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip))
 def test_any_text_survives_the_way_to_the_wire(text: str) -> None:
     call = SearchMemory(query=text, user_id="u")
     assert json.loads(call.body())["query"] == text
@@ -155,8 +153,14 @@ def test_no_content_shows_in_a_refusal(path: str) -> None:
     mark = "MARKER7f3a" * 20
     for name in CALLS[path].model_fields:
         for wrong in (mark, [mark], {"and": [{mark: [mark]}]}, [{"role": mark, "content": mark}]):
-            try:
-                checked(CALLS[path], {**GOOD[path], name: wrong})
-            except Invalid as error:
-                assert error.__cause__ is None
-                assert "MARKER7f3a" not in f"{error!s}{error!r}{error.args}{error.field}{error.rule}", (name, wrong)
+            error = refusal(CALLS[path], {**GOOD[path], name: wrong})
+            assert error is None or error.__cause__ is None
+            assert "MARKER7f3a" not in f"{error!s}{error!r}{vars(error) if error else ''}", (name, wrong)
+
+
+def refusal(call: type[Call[Any]], arguments: dict[str, Any]) -> Invalid | None:
+    try:
+        checked(call, arguments)
+    except Invalid as error:
+        return error
+    return None

@@ -67,8 +67,11 @@ def test_a_model_does_as_well_as_a_dict() -> None:
 
 def test_the_group_of_a_source() -> None:
     whole, split = Filter.model_validate(GOOD[0]), Filter.model_validate(GOOD[2])
-    assert [c.root for c in (whole.group("user") or pytest.fail()).conditions] == GOOD[0]["and"]
-    assert [c.root for c in (split.group("knowledgebase") or pytest.fail()).conditions] == [{"biz_id": "42"}]
+    user, base = whole.group("user"), split.group("knowledgebase")
+    assert user is not None
+    assert base is not None
+    assert [c.root for c in user.conditions] == GOOD[0]["and"]
+    assert [c.root for c in base.conditions] == [{"biz_id": "42"}]
     assert split.group("public") is None
 
 

@@ -1,0 +1,86 @@
+"""One word for every address: the one module that knows both the client and the engine."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from memos_integrations.client import MemOS, OnEvent, Retry
+from memos_integrations.errors import Invalid, Unsupported
+
+__all__ = ["connect"]
+
+_WAYS = (
+    'connect("memos.db") keeps memories in that file, connect(":memory:") in this process; '
+    "MEMOS_BASE_URL may name either, or an address that begins with https:// or http://; "
+    "MEMOS_API_KEY or api_key= is a key of MemOS Cloud"
+)
+
+
+def connect(
+    address: str | os.PathLike[str] | None = None,
+    *,
+    api_key: str | None = None,
+    is_global: bool | None = None,
+    timezone: str | None = None,
+    deadline: float = 30.0,
+    retry: Retry | None = None,
+    on_event: OnEvent | Iterable[OnEvent] = (),
+) -> MemOS:
+    """A client for `address`: a file's path or ":memory:" (the embedded engine), or "https://…" (a MemOS service).
+
+    None reads the environment: MEMOS_BASE_URL (any of these forms), MEMOS_API_KEY and MEMOS_IS_GLOBAL; with only
+    a key set it is MemOS Cloud. `deadline` is the most seconds a call may take, with its retries; `timezone` the
+    server's IANA zone; `on_event` is called with `Recalled`, `Recorded` and `Degraded`. Close what you opened, or use
+    `with`. Raises `Invalid` when nothing is set, or for a file that can't be; `Unsupported` for other forms.
+
+    >>> with connect(":memory:") as client:
+    ...     client.address
+    ':memory:'
+    """
+    where = (os.environ.get("MEMOS_BASE_URL", "") if address is None else os.fspath(address)).strip()
+    keyed = api_key or os.environ.get("MEMOS_API_KEY", "").strip()
+    if not where and (address is not None or not keyed):
+        raise Invalid(f"connect: no address: {_WAYS}", field="address", rule="missing")
+    retry = Retry() if retry is None else retry
+    if not where or where.lower().startswith(("http://", "https://")):
+        return MemOS(
+            base_url=where or None,
+            api_key=api_key,
+            is_global=is_global,
+            timezone=timezone,
+            deadline=deadline,
+            retry=retry,
+            on_event=on_event,
+        )
+    if api_key is not None:
+        raise Invalid("connect: a file takes no api_key: leave it out, or give an address that begins with https://")
+    return _embedded(_path(where), deadline=deadline, retry=retry, on_event=on_event)
+
+
+def _path(where: str) -> str:
+    if "://" in where:
+        raise Unsupported(f"connect: no address of this form is known: {_WAYS}")
+    if where == ":memory:":
+        return where
+    path = Path(where).expanduser().absolute()
+    if not path.parent.is_dir() or path.is_dir():
+        raise Invalid("connect: a file needs a folder that is there, and can't be a folder itself", field="address")
+    return str(path)
+
+
+def _embedded(path: str, *, deadline: float, retry: Retry, on_event: OnEvent | Iterable[OnEvent]) -> MemOS:
+    from memos_integrations.engine import AsyncEngineTransport, Engine, EngineTransport
+
+    engine = Engine(path)
+    client = MemOS.over(
+        EngineTransport(engine),
+        AsyncEngineTransport(engine),
+        address=path,
+        timezone="UTC",
+        deadline=deadline,
+        retry=retry,
+        on_event=on_event,
+    )
+    client.on_flush(engine.settle)
+    client.on_close(engine.close)
+    return client

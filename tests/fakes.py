@@ -1,0 +1,52 @@
+"""What tests set in place of the world: models that follow a script, and an engine that counts what it is asked."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+from memos_integrations.client import MemOS, OnEvent, Retry
+from memos_integrations.engine import AsyncEngineTransport, Engine, EngineTransport
+from memos_integrations.wire.answers import Added, Found
+from memos_integrations.wire.calls import AddMessage, SearchMemory
+
+__all__ = ["CountingEngine", "client_over"]
+
+
+class CountingEngine(Engine):
+    """The engine itself, which keeps the calls it was asked."""
+
+    def __init__(self, path: str = ":memory:", **options: Any) -> None:
+        super().__init__(path, **options)
+        self._noted = Lock()
+        self.added: list[AddMessage] = []
+        self.searched: list[SearchMemory] = []
+
+    def add_message(self, call: AddMessage, project: str = "") -> Added:
+        with self._noted:
+            self.added.append(call)
+        return super().add_message(call, project)
+
+    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+        with self._noted:
+            self.searched.append(call)
+        return super().search_memory(call, project)
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Searches and adds so far."""
+        return len(self.searched), len(self.added)
+
+
+@contextmanager
+def client_over(
+    engine: Engine, *, on_event: OnEvent | Sequence[OnEvent] = (), address: str = ":memory:"
+) -> Iterator[MemOS]:
+    """A client over `engine`, closed with it."""
+    client = MemOS.over(
+        EngineTransport(engine), AsyncEngineTransport(engine), address=address, on_event=on_event, retry=Retry()
+    )
+    client.on_flush(engine.settle)
+    client.on_close(engine.close)
+    with client:
+        yield client

@@ -1,0 +1,119 @@
+"""One word for every address."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memos_integrations import MemOS, Scope, connect
+from memos_integrations.client import Event, Recorded
+from memos_integrations.errors import Invalid, Unreachable, Unsupported
+from memos_integrations.memory.record import Said, record
+
+HELLO = [{"role": "user", "content": "I moved to Lyon."}]
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MEMOS_BASE_URL", "MEMOS_API_KEY", "MEMOS_IS_GLOBAL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def remembers(client: MemOS) -> bool:
+    return bool(client.search_memory(query="Where did I move to?", user_id="u").memory_detail_list)
+
+
+def test_a_file_keeps_memories(tmp_path: Path) -> None:
+    for address in (tmp_path / "memos.db", str(tmp_path / "memos.db")):
+        with connect(address) as client:
+            assert client.address == str(tmp_path / "memos.db")
+            assert client.timezone.utcoffset(None) is not None
+            client.add_message(messages=HELLO, user_id="u", async_mode=False)
+    with connect(tmp_path / "memos.db") as client:
+        assert remembers(client)
+
+
+def test_memory_is_this_clients_own() -> None:
+    with connect(":memory:") as one, connect(":memory:") as other:
+        one.add_message(messages=HELLO, user_id="u", async_mode=False)
+        assert remembers(one)
+        assert not remembers(other)
+
+
+async def test_the_async_half_is_over_the_same_memories() -> None:
+    with connect(":memory:") as client:
+        await client.aio.add_message(messages=HELLO, user_id="u", async_mode=False)
+        assert remembers(client)
+
+
+def test_the_environment_may_name_the_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMOS_API_KEY", "mpg-environment")
+    for where, address in (
+        (":memory:", ":memory:"),
+        (str(tmp_path / "m.db"), str(tmp_path / "m.db")),
+        ("http://127.0.0.1:1/api/openmem/v1/", "http://127.0.0.1:1/api/openmem/v1"),
+        ("", "https://memos.memtensor.cn/api/openmem/v1"),
+    ):
+        monkeypatch.setenv("MEMOS_BASE_URL", where)
+        with connect() as client:
+            assert client.address == address
+    monkeypatch.setenv("MEMOS_IS_GLOBAL", "true")
+    with connect() as client:
+        assert client.address == "https://api.memt.ai/platform/api/openmem/v1"
+
+
+def test_an_http_address_is_a_service() -> None:
+    with connect("HTTP://127.0.0.1:1/x", api_key="mpg-1", timezone="Europe/Paris", deadline=1) as client:
+        assert (client.address.lower(), client.deadline) == ("http://127.0.0.1:1/x", 1)
+        assert str(client.timezone) == "Europe/Paris"
+
+
+def test_nothing_set_names_the_ways_to_go_on() -> None:
+    with pytest.raises(Invalid, match=r'connect\("memos.db"\).*":memory:".*MEMOS_BASE_URL.*MEMOS_API_KEY'):
+        connect()
+
+
+@pytest.mark.parametrize("address", ["", "   "])
+def test_an_empty_address_is_no_address(address: str) -> None:
+    with pytest.raises(Invalid):
+        connect(address)
+
+
+@pytest.mark.parametrize("address", ["postgres://host/db", "memos+http://host:8000", "file://x.db"])
+def test_other_forms_are_not_known(address: str) -> None:
+    with pytest.raises(Unsupported, match="no address of this form"):
+        connect(address)
+
+
+def test_a_file_needs_a_folder_and_no_key(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="folder that is there"):
+        connect(tmp_path / "nowhere" / "memos.db")
+    with pytest.raises(Invalid, match="folder"):
+        connect(tmp_path)
+    with pytest.raises(Invalid, match="no api_key"):
+        connect(":memory:", api_key="mpg-1")
+
+
+def test_flushing_delivers_what_was_recorded_and_refines_it() -> None:
+    events: list[Event] = []
+    with connect(":memory:", on_event=events.append) as client:
+        record(client, Scope(user_id="u", conversation_id="c"), [Said("user", "I prefer green tea over coffee.")])
+        assert client.flush() == 0
+        (told,) = (event for event in events if isinstance(event, Recorded))
+        assert client.get_status(task_id=str(told.task_id)).status == "completed"
+        assert client.get_memory(user_id="u").preference_detail_list
+
+
+def test_a_closed_client_says_so() -> None:
+    client = connect(":memory:")
+    client.close()
+    client.close()
+    with pytest.raises(Unreachable, match="closed") as caught:
+        remembers(client)
+    assert not caught.value.sent
+
+
+@pytest.mark.parametrize("wrong", [{"deadline": 0}, {"deadline": "x"}, {"on_event": 5}])
+def test_bad_options_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises((Invalid, TypeError)):
+        connect(":memory:", **wrong)
