@@ -3,9 +3,13 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from memos_integrations.client import MemOS, OnEvent, Retry
 from memos_integrations.errors import Invalid, Unsupported
+
+if TYPE_CHECKING:
+    from memos_integrations.engine import Engine
 
 __all__ = ["connect"]
 
@@ -81,6 +85,12 @@ def _embedded(path: str, *, deadline: float, retry: Retry, on_event: OnEvent | I
         retry=retry,
         on_event=on_event,
     )
-    client.on_flush(engine.settle)
+    client.on_flush(lambda timeout: _settled(engine, timeout))
     client.on_close(engine.close)
     return client
+
+
+def _settled(engine: "Engine", timeout: float | None) -> int:
+    """Waits for extraction too; what the engine accepted is written, so nothing of it counts as left."""
+    engine.settle(timeout)
+    return 0

@@ -1,0 +1,251 @@
+"""The engine: one method a call, in the order of work. What is stored is in `_store`, what counts in `_rank`."""
+
+import os
+import time
+import uuid
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+from memos_integrations.engine import _defaults, _items
+from memos_integrations.engine._defaults import FACTS, PREFERENCES
+from memos_integrations.engine._extract import Turn, note, piece, turn
+from memos_integrations.engine._queries import FACT, PREFERENCE
+from memos_integrations.engine._refine import Refiner, refine, wants
+from memos_integrations.engine._rows import Owner, Task
+from memos_integrations.engine._schema import Synchronous
+from memos_integrations.engine._search import Wanted, find_facts, find_preferences
+from memos_integrations.engine._store import SWEPT_AT_ONCE, Store
+from memos_integrations.engine._where import where
+from memos_integrations.engine._words import TOKENIZER, tokens
+from memos_integrations.errors import BadRequest, NotFound
+from memos_integrations.wire.answers import (
+    Added,
+    Deleted,
+    Fact,
+    Found,
+    Memories,
+    Preference,
+    StoredMessages,
+    TaskStatus,
+)
+from memos_integrations.wire.calls import AddMessage, DeleteMemory, GetMemory, GetMessage, GetStatus, SearchMemory
+from memos_integrations.wire.filters import Filter
+
+__all__ = ["Engine"]
+
+CLOSING_SECONDS: Final = 5.0
+FARTHEST: Final = 1 << 62  # rows that a page may begin at; SQLite counts in 64 bits
+TABLES: Final = {FACTS: FACT, PREFERENCES: PREFERENCE}
+
+
+class Engine:
+    """MemOS in one SQLite file, or in memory (`path` ":memory:"), without a model and without a network.
+
+    Facts are turns as they were said, preferences are found by rules (English and Chinese); search is by words and by
+    the structure of conversations. Usable from any thread; several processes may use one file. `clock` tells epoch
+    seconds. `synchronous` "NORMAL" survives the end of the process, "FULL" the end of power too, at a third of the
+    speed of writing. Times are UTC. `close()` it. Raises `Unsupported` when the file can't be used.
+
+    >>> from memos_integrations.wire.calls import AddMessage, SearchMemory
+    >>> engine = Engine(":memory:")
+    >>> _ = engine.add_message(AddMessage(messages=[{"role": "user", "content": "I avoid trains."}], user_id="u"))
+    >>> engine.settle()
+    0
+    >>> found = engine.search_memory(SearchMemory(query="trips", user_id="u"))
+    >>> found.preference_detail_list[0].preference
+    'I avoid trains.'
+    >>> engine.close()
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        clock: Callable[[], float] = time.time,
+        synchronous: Synchronous = "NORMAL",
+    ) -> None:
+        self._clock = clock
+        self._store = Store(os.fspath(path), synchronous, tokenizer=TOKENIZER, measure=piece)
+        self._refiner = Refiner(self._store)
+        self._close = weakref.finalize(self, _shut, self._refiner, self._store)
+        with self._store.reading():
+            left = self._store.count_running()
+        if left:
+            self._refiner.wake()
+
+    def close(self) -> None:
+        """Finishes what was accepted, within five seconds, and closes the file. What is left is done by the next."""
+        self._close()
+
+    def settle(self, timeout: float | None = None) -> int:
+        """Waits until what was accepted is refined, or `timeout` seconds have passed; says how many tasks are left."""
+        self._refiner.settle(timeout)
+        with self._store.reading():
+            return self._store.count_running()
+
+    def add_message(self, call: AddMessage, project: str = "") -> Added:
+        """Stores the turns, findable at once; refines them before or after answering, as `async_mode` says."""
+        now, public = self._now(), str(uuid.uuid4())
+        turns = [turn(message, now) for message in call.turns]
+        later = call.async_mode is not False
+        with self._store.writing():
+            for owner in _defaults.owners(call):
+                self._add(call, turns, self._store.make_owner(project, *owner), public)
+            if not later:
+                self._refine_now(project, public)
+        if later:
+            self._refiner.wake()
+        return Added(task_id=public, status="running" if later else "completed")
+
+    def _add(self, call: AddMessage, turns: list[Turn], owner: int, public: str) -> None:
+        now, store, origin = self._now(), self._store, _defaults.origin(call)
+        conversation = call.conversation_id or f"conversation-{public}"
+        task = store.add_task(public, owner, origin, now)
+        numbers = store.add_messages(task, owner, conversation, turns, now)
+        if not wants(origin.views, FACTS):
+            return
+        for number, said in zip(numbers, turns, strict=True):
+            for part in said.pieces:
+                store.add_fact((owner, *store.place(owner, conversation)), (task, number), said, part)
+
+    def _refine_now(self, project: str, public: str) -> None:
+        for task in self._store.tasks_of(project, public):
+            refine(self._store, task)
+
+    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+        """Facts and preferences that bear on the query, each kind best first."""
+        if call.knowledgebase_ids:
+            raise BadRequest("no knowledge base is linked: the embedded engine has none", code=50123, path=call.path)
+        with self._store.reading():
+            owner = self._owner(call, project)
+            return Found() if owner is None else self._found(call, owner)
+
+    def _found(self, call: SearchMemory, owner: Owner) -> Found:
+        wanted = Wanted(owner, call.query, call.conversation_id, _defaults.condition(call), call.relativity)
+        hits = find_facts(self._store, wanted, _defaults.fact_limit(call))
+        near = find_preferences(self._store, wanted, _defaults.preference_limit(call))
+        original = call.context_format in {"sources", "mixed"}
+        preferences = self._told_preferences({bearing.number: bearing.relativity for bearing in near}, original)
+        return Found(
+            memory_detail_list=self._told_facts({hit.id: hit.relativity for hit in hits}, original),
+            preference_detail_list=preferences,
+            preference_note=note([item.preference for item in preferences]),
+        )
+
+    def _told_facts(self, found: Mapping[int, float | None], original: bool) -> tuple[Fact, ...]:
+        rows = self._store.facts(found)
+        turns = self._store.turns(row.message for row in rows.values()) if original else {}
+        return tuple(_items.fact(rows[fact], relativity=near, turns=turns) for fact, near in found.items())
+
+    def _told_preferences(self, found: Mapping[int, float | None], original: bool) -> tuple[Preference, ...]:
+        rows = self._store.preferences(found)
+        turns = self._store.turns(row.message for row in rows.values()) if original else {}
+        return tuple(_items.preference(rows[number], relativity=near, turns=turns) for number, near in found.items())
+
+    def get_message(self, call: GetMessage, project: str = "") -> StoredMessages:
+        """The newest messages of a conversation, oldest first, with all of their members."""
+        with self._store.reading():
+            owner = self._store.owner(project, "user", call.user_id)
+            if owner is None:
+                return StoredMessages()
+            conversations = self._store.conversations(owner.number, call.conversation_id)
+            turns = self._store.newest_turns(
+                owner.number, conversations, call.message_limit_number or _defaults.MESSAGES
+            )
+            return StoredMessages(message_detail_list=tuple(map(_items.message, turns)))
+
+    def get_memory(self, call: GetMemory, project: str = "") -> Memories:
+        """One page of everything of a user or an agent, the newest first, with sources and info."""
+        size, page = call.size or _defaults.PAGE, call.page or 1
+        with self._store.reading():
+            owner = self._owner(call, project)
+            if owner is None:
+                return Memories(total=0, size=size, current=page, pages=0)
+            return self._page(call, owner.number, size, page)
+
+    def _page(self, call: GetMemory, owner: int, size: int, page: int) -> Memories:
+        store, among, start = self._store, _defaults.condition(call), min((page - 1) * size, FARTHEST)
+        tables = [TABLES[view] for view in _defaults.views(call) if view in TABLES]
+        facts = store.newest(owner, among, size, start) if FACT in tables else []
+        likings = store.newest_preferences(owner, among, size, start) if PREFERENCE in tables else []
+        total = max((store.total(table, owner, among) for table in tables), default=0)
+        return Memories(
+            memory_detail_list=self._told_facts(dict.fromkeys(facts), original=True),
+            preference_detail_list=self._told_preferences(dict.fromkeys(likings), original=True),
+            total=total,
+            size=size,
+            current=page,
+            pages=-(-total // size),
+        )
+
+    def delete_memory(self, call: DeleteMemory, project: str = "") -> Deleted:
+        """Deletes for good: text, index and, of what no memory is left, the stored messages."""
+        with self._store.writing():
+            if call.memory_ids is not None:
+                self._forget(*self._named(call.memory_ids, project))
+            elif call.condition is not None:
+                self._forget(*self._passing(call.condition, project))
+            else:
+                self._store.delete_owner(self._to_delete(call, project).number)
+            self._store.owe_sweep()
+        self._store.settle_sweep(SWEPT_AT_ONCE)
+        return Deleted()
+
+    def _named(self, ids: Sequence[str], project: str) -> tuple[list[int], list[int]]:
+        facts, likings = (self._store.named(project, table, ids) for table in (FACT, PREFERENCE))
+        if len(facts) + len(likings) < len(set(ids)):
+            raise NotFound("a memory to delete does not exist; nothing was deleted", code=40307, path=DeleteMemory.path)
+        return facts, likings
+
+    def _passing(self, condition: Filter, project: str) -> tuple[list[int], list[int]]:
+        facts: list[int] = []
+        likings: list[int] = []
+        for kind in _defaults.KINDS:
+            if group := condition.group(kind):
+                facts += self._store.passing(project, kind, FACT, where(group))
+                likings += self._store.passing(project, kind, PREFERENCE, where(group))
+        return facts, likings
+
+    def _forget(self, facts: list[int], likings: list[int]) -> None:
+        messages = self._store.delete_facts(facts, tokens) | self._store.delete_preferences(likings)
+        self._store.delete_forgotten(messages)
+
+    def _to_delete(self, call: DeleteMemory, project: str) -> Owner:
+        kind, name = ("user", call.user) if call.user is not None else ("agent", call.agent_id or "")
+        owner = self._store.owner(project, kind, name)
+        if owner is None:
+            raise NotFound(f"the {kind} to delete does not exist", code=40308, path=call.path)
+        return owner
+
+    def get_status(self, call: GetStatus, project: str = "") -> TaskStatus:
+        """How far an add is; when completed, the ids of what it added."""
+        with self._store.reading():
+            tasks = self._store.tasks_of(project, call.task_id)
+            if not tasks:
+                raise NotFound("the task does not exist", code=50131, path=call.path)
+            status = _joint(task.status for task in tasks)
+            made = {view: self._made(table, tasks) for view, table in TABLES.items()}
+        views = {view: {"memory_ids": ids} for view, ids in made.items() if ids and status == "completed"}
+        return TaskStatus(task_id=call.task_id, status=status, memory_views={"added": views} if views else {})
+
+    def _made(self, table: str, tasks: Iterable[Task]) -> list[str]:
+        return [public for task in tasks for public in self._store.made_from(table, task.first, task.end)]
+
+    def _owner(self, call: _defaults.Selecting, project: str) -> Owner | None:
+        return self._store.owner(project, *_defaults.subject(call))
+
+    def _now(self) -> int:
+        return round(self._clock() * 1000)
+
+
+def _shut(refiner: Refiner, store: Store) -> None:
+    refiner.stop(CLOSING_SECONDS)
+    store.settle_sweep()
+    store.close()
+
+
+def _joint(statuses: Iterable[str]) -> str:
+    """One status for the owners' parts of a task: running while one runs, failed where one failed."""
+    known = set(statuses)
+    return next((status for status in ("running", "failed") if status in known), "completed")

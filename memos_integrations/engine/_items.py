@@ -1,0 +1,71 @@
+"""Stored rows as the answers tell them (contract §3)."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from memos_integrations.engine._extract import title, value
+from memos_integrations.engine._rows import StoredFact, StoredPreference, StoredTurn
+from memos_integrations.wire.answers import Fact, Preference, StoredMessage
+
+ACTIVE: Final = "activated"
+CERTAIN: Final = 0.99  # what MemOS reports of fresh facts (contract §3)
+
+Turns = Mapping[int, StoredTurn]
+
+
+def fact(row: StoredFact, *, relativity: float | None = None, turns: Turns | None = None) -> Fact:
+    """A fact; with `turns`, also its sources and info, as get/memory tells them."""
+    text = value(row.type, row.role, row.name, row.text, row.said)
+    return Fact(
+        id=row.public,
+        memory_key=title(row.text),
+        memory_value=text,
+        memory_type=row.type,
+        create_time=row.said,
+        update_time=row.updated,
+        conversation_id=row.conversation,
+        status=ACTIVE,
+        confidence=CERTAIN,
+        tags=(*row.tags, f"mode:{row.mode}"),
+        relativity=_rounded(relativity),
+        sources=_sources(row.message, turns),
+        info=row.info,
+    )
+
+
+def preference(row: StoredPreference, *, relativity: float | None = None, turns: Turns | None = None) -> Preference:
+    """A preference; with `turns`, also its sources."""
+    return Preference(
+        id=row.public,
+        preference_type="explicit_preference",
+        preference=row.text,
+        reasoning=row.reasoning,
+        create_time=row.said,
+        update_time=row.updated,
+        conversation_id=row.conversation,
+        status=ACTIVE,
+        relativity=_rounded(relativity),
+        sources=_sources(row.message, turns),
+        info=row.info,
+    )
+
+
+def message(turn: StoredTurn) -> StoredMessage:
+    """A message with all of its members, as it came."""
+    body = json.loads(turn.body)
+    return StoredMessage.model_validate({**body, "create_time": turn.created, "update_time": turn.created})
+
+
+def _sources(number: int, turns: Turns | None) -> tuple[dict[str, Any], ...]:
+    turn = (turns or {}).get(number)
+    if turn is None:
+        return ()
+    body = json.loads(turn.body)
+    members = ("role", "role_name", "content", "chat_time")
+    told = {name: body[name] for name in members if body.get(name) is not None}
+    return ({"type": "chat", "message_id": body.get("message_id") or turn.public, **told},)
+
+
+def _rounded(relativity: float | None) -> float | None:
+    return None if relativity is None else round(relativity, 4)

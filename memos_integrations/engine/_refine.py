@@ -1,0 +1,111 @@
+"""The second stage: rough facts become what they are, and preferences are told apart. One worker, durable by the file.
+
+The file is the queue: a task is `running` there until it is refined, in one transaction, by whoever comes first. So
+nothing accepted is lost with a process, and two processes on one file do each task once.
+"""
+
+import logging
+import threading
+from contextlib import suppress
+
+from memos_integrations.engine._defaults import PREFERENCES
+from memos_integrations.engine._extract import refined_type, stated, text_of
+from memos_integrations.engine._rows import StoredTurn, Task
+from memos_integrations.engine._store import Store
+from memos_integrations.engine._words import tokens
+from memos_integrations.errors import MemOSError
+
+_logger = logging.getLogger(__name__)
+
+
+def refine(store: Store, task: Task) -> None:
+    """Refines `task`, inside the caller's transaction."""
+    for turn in store.turns_of(task):
+        store.refine(turn, refined_type)
+        if turn.role == "user" and wants(task.views, PREFERENCES):
+            _tell_preferences(store, task, turn)
+    store.finish(task.number, "completed")
+
+
+def wants(views: tuple[str, ...] | None, view: str) -> bool:
+    """Whether an add that was restricted to `views` (None: not restricted) is to give `view`."""
+    return views is None or view in views
+
+
+def _tell_preferences(store: Store, task: Task, turn: StoredTurn) -> None:
+    for preference in stated(text_of(turn.body), turn.name):
+        store.add_preference(task, turn, preference, tokens(preference.text))
+
+
+class Refiner:
+    """Refines what runs, on a thread of its own that lives only while there is work."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._asked = self._stopping = False
+
+    def wake(self) -> None:
+        """There may be work: begins, unless begun already."""
+        with self._changed:
+            self._asked = True
+            if not self._stopping and (self._thread is None or not self._thread.is_alive()):
+                self._start()
+
+    def settle(self, timeout: float | None) -> None:
+        """Waits until all is refined, or `timeout` seconds have passed."""
+        self.wake()
+        with self._changed:
+            self._changed.wait_for(lambda: self._thread is None, timeout)
+
+    def stop(self, timeout: float) -> None:
+        """Ends the thread: after its work if that takes no more than `timeout` seconds, else after the task in hand."""
+        within = self._thread is threading.current_thread()  # when a collection happens to run there
+        with self._changed:
+            self._changed.wait_for(lambda: self._thread is None, 0 if within else timeout)
+            self._stopping, thread = True, self._thread
+        if thread is not None and not within:
+            thread.join()
+
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._work, name="memos-refiner", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:  # the interpreter is ending; the file keeps the task for the next process
+            self._thread = None
+
+    def _work(self) -> None:
+        while self._is_asked():
+            while not self._stopping and self._step():
+                pass
+
+    def _is_asked(self) -> bool:
+        with self._changed:
+            asked, self._asked = self._asked and not self._stopping, False
+            if not asked:
+                self._thread = None
+                self._changed.notify_all()
+            return asked
+
+    def _step(self) -> bool:
+        """Refines one task; False when none is left, or none can be done now."""
+        task = None
+        try:
+            with self._store.writing():
+                task = self._store.running()
+                if task is not None:
+                    refine(self._store, task)
+        except MemOSError as error:
+            _logger.warning("refinement waits for a later call: %s", error)
+            return False
+        except Exception as error:  # noqa: BLE001 -- a bug must not stop the other tasks; its words may hold user text
+            _logger.error("a task failed in refinement: %s", type(error).__name__)  # noqa: TRY400
+            self._give_up(task)
+        return task is not None
+
+    def _give_up(self, task: Task | None) -> None:
+        with suppress(MemOSError):  # then it is tried again by the next process
+            if task is not None:
+                with self._store.writing():
+                    self._store.finish(task.number, "failed")

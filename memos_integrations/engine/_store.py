@@ -1,0 +1,219 @@
+"""Every SQL statement that writes, each value bound. Called inside `writing()`."""
+# ruff: noqa: S608 -- every part of a statement is from this folder; values of the caller are bound
+
+import json
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from memos_integrations.engine import _ids
+from memos_integrations.engine._extract import Piece, Stated, Turn, speaker
+from memos_integrations.engine._queries import LISTED, SPEAKER, Queries
+from memos_integrations.engine._rows import Origin, StoredTurn, Task
+from memos_integrations.engine._schema import Synchronous, migrate
+from memos_integrations.errors import ServerFault
+
+_logger = logging.getLogger(__name__)
+
+SWEPT_AT_ONCE: Final = 32 << 20
+"""Bytes of a file that is swept after each deletion; a larger one is swept when it is closed, in one go."""
+
+
+class Store(Queries):
+    """The engine's file, in the engine's own terms."""
+
+    def __init__(self, path: str, synchronous: Synchronous, *, tokenizer: str, measure: Callable[[str], Piece]) -> None:
+        super().__init__(path, synchronous)
+        try:
+            with self.writing():
+                migrate(self)
+                if self._setting("tokenizer") != tokenizer:
+                    self._index_anew(measure)
+                    self._set("tokenizer", tokenizer)
+            self.settle_sweep(SWEPT_AT_ONCE)
+        except BaseException:
+            self.close()
+            raise
+
+    def _setting(self, name: str) -> str | None:
+        row = self.execute("select value from setting where name = ?", (name,)).fetchone()
+        return str(row[0]) if row else None
+
+    def _set(self, name: str, value: str) -> None:
+        self.execute("insert or replace into setting values (?, ?)", (name, value))
+
+    def owe_sweep(self) -> None:
+        """Remembers, in the file, that something was deleted."""
+        self._set("sweep", _new_id())
+
+    def settle_sweep(self, most: int | None = None) -> None:
+        """Sweeps if something was deleted and the file has at most `most` bytes (None: any); else leaves it owed."""
+        try:
+            with self.reading():
+                owed = self._setting("sweep")
+                small = most is None or self.size() <= most
+            if owed and small and self.sweep():
+                with self.writing():
+                    self.execute("delete from setting where name = 'sweep' and value = ?", (owed,))
+        except ServerFault as error:
+            _logger.debug("a sweep stays owed: %s", error)
+
+    def _index_anew(self, measure: Callable[[str], Piece]) -> None:
+        self.execute("delete from posting")
+        self.execute("update owner set facts = 0, words = 0")
+        for fact, text, name in self.execute("select id, text, speaker from fact").fetchall():
+            part = measure(text)
+            self.execute(
+                "update fact set length = ?, asks = ?, timed = ? where id = ?",
+                (len(part.words), part.asks, part.timed, fact),
+            )
+            self._index(fact, part.words, name)
+        for number, text in self.execute("select number, text from preference").fetchall():
+            words = " ".join(dict.fromkeys(measure(text).words))
+            self.execute("update preference set words = ? where number = ?", (words, number))
+
+    def _index(self, fact: int, words: Sequence[str], name: str) -> None:
+        owner = _ids.owner_of(fact)
+        rows = [(owner, word, fact) for word in _posted(words, name)]
+        self.execute_many("insert into posting values (?, ?, ?)", rows)
+        self.execute("update owner set facts = facts + 1, words = words + ? where number = ?", (len(words), owner))
+
+    # Owners and conversations
+
+    def make_owner(self, project: str, kind: str, name: str) -> int:
+        """The number of the owner of that name, made if need be."""
+        self.execute("insert or ignore into owner (project, kind, name) values (?, ?, ?)", (project, kind, name))
+        found = "select number from owner where project = ? and kind = ? and name = ?"
+        return int(self.execute(found, (project, kind, name)).fetchone()[0])
+
+    def delete_owner(self, owner: int) -> None:
+        """Everything of `owner`, and itself."""
+        self.execute("delete from fact where id >= ? and id < ?", _ids.range_of(owner))
+        for table in ("posting", "preference", "message", "task", "conversation"):
+            self.execute(f"delete from {table} where owner = ?", (owner,))
+        self.execute("delete from owner where number = ?", (owner,))
+
+    def place(self, owner: int, name: str) -> tuple[int, int]:
+        """A conversation's row and the next position in it, taken; a full row is followed by a fresh one."""
+        number, last = self._newest_row(owner, name)
+        if number == 0 or last >= _ids.LAST_POSITION:
+            number, last = self._new_conversation(owner, name), 0
+        taken = "update conversation set last = ? where owner = ? and number = ?"
+        self.execute(taken, (last + 1, owner, number))
+        return number, last + 1
+
+    def _newest_row(self, owner: int, name: str) -> tuple[int, int]:
+        newest = "select number, last from conversation where owner = ? and name = ? order by number desc limit 1"
+        row = self.execute(newest, (owner, name)).fetchone()
+        return (row[0], row[1]) if row else (0, 0)
+
+    def _new_conversation(self, owner: int, name: str) -> int:
+        highest = "select coalesce(max(number), 0) from conversation where owner = ?"
+        number = int(self.execute(highest, (owner,)).fetchone()[0]) + 1
+        self.execute("insert into conversation (owner, number, name) values (?, ?, ?)", (owner, number, name))
+        return number
+
+    # Adding
+
+    def add_task(self, public: str, owner: int, origin: Origin, now: int) -> int:
+        """A task that runs, without messages as yet."""
+        new = """insert into task (public, owner, status, created, first, end, agents, related, app, tags, info, views)
+            values (?, ?, 'running', ?, 0, 0, ?, ?, ?, ?, ?, ?)"""
+        lists = map(json.dumps, (origin.agents, origin.related))
+        views = None if origin.views is None else json.dumps(origin.views)
+        values = (public, owner, now, *lists, origin.app, json.dumps(origin.tags), origin.info, views)
+        return int(self.execute(new, values).lastrowid or 0)
+
+    def add_messages(self, task: int, owner: int, name: str, turns: Sequence[Turn], now: int) -> list[int]:
+        """The turns as messages, their arrivals strictly rising within the conversation; returns their numbers."""
+        conversation = self._newest_row(owner, name)[0] or self._new_conversation(owner, name)
+        arrival = max(now, self._newest_arrival(owner, name) + 1)
+        new = """insert into message (public, owner, conversation, role, name, body, said, created)
+            values (?, ?, ?, ?, ?, ?, ?, ?)"""
+        numbers = []
+        for step, turn in enumerate(turns):
+            values = (_new_id(), owner, conversation, turn.role, turn.name, turn.body, turn.said, arrival + step)
+            numbers.append(int(self.execute(new, values).lastrowid or 0))
+        self.execute("update task set first = ?, end = ? where number = ?", (numbers[0], numbers[-1] + 1, task))
+        return numbers
+
+    def _newest_arrival(self, owner: int, name: str) -> int:
+        newest = (
+            f"""select created from message where owner = ? and conversation {LISTED} order by number desc limit 1"""
+        )
+        row = self.execute(newest, (owner, json.dumps(self.conversations(owner, name)))).fetchone()
+        return int(row[0]) if row else -1
+
+    def add_fact(self, place: tuple[int, int, int], source: tuple[int, int], turn: Turn, piece: Piece) -> None:
+        """A rough fact at (owner, conversation, position), from (task, message); searchable at once.
+
+        It counts as updated when it was said: refinement changes its kind, not its words.
+        """
+        fact, name = _ids.fact_id(*place), speaker(turn.name)
+        values = (fact, _new_id(), *source, turn.role, turn.name, name, piece.text, len(piece.words))
+        self.execute(
+            "insert into fact values (?, ?, ?, ?, 'WorkingMemory', 'fast', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*values, piece.asks, piece.timed, turn.said, turn.said),
+        )
+        self._index(fact, piece.words, name)
+
+    def add_preference(self, task: Task, turn: StoredTurn, stated: Stated, words: Iterable[str]) -> None:
+        """An explicit preference that `turn` states."""
+        new = """insert into preference (public, owner, conversation, task, message, mode, text, reasoning, words,
+            said, updated) values (?, ?, ?, ?, ?, 'fine', ?, ?, ?, ?, ?)"""
+        origin = (_new_id(), turn.owner, turn.conversation, task.number, turn.number)
+        self.execute(
+            new, (*origin, stated.text, stated.reasoning, " ".join(dict.fromkeys(words)), turn.said, turn.said)
+        )
+
+    # Refining
+
+    def finish(self, task: int, status: str) -> None:
+        """Sets what became of a task: completed or failed."""
+        self.execute("update task set status = ? where number = ?", (status, task))
+
+    def refine(self, turn: StoredTurn, type_of: Callable[[str, str], str]) -> None:
+        """Turns the rough facts of a message into what they are."""
+        rough = "select id, role, text from fact where message = ? and mode = 'fast'"
+        for fact, role, text in self.execute(rough, (turn.number,)).fetchall():
+            refined = "update fact set type = ?, mode = 'fine' where id = ?"
+            self.execute(refined, (type_of(role, text), fact))
+
+    # Deleting
+
+    def delete_facts(self, ids: Sequence[int], words_of: Callable[[str], Sequence[str]]) -> set[int]:
+        """Takes facts out, with every trace in the index; returns the messages they were made from."""
+        found = f"select id, text, speaker, length, message from fact where id {LISTED}"
+        rows = self.execute(found, (json.dumps(list(ids)),)).fetchall()
+        for fact, text, name, length, _ in rows:
+            owner = _ids.owner_of(fact)
+            posted = [(owner, word, fact) for word in _posted(words_of(text), name)]
+            self.execute_many("delete from posting where owner = ? and word = ? and id = ?", posted)
+            self.execute("delete from fact where id = ?", (fact,))
+            counts = "update owner set facts = facts - 1, words = words - ? where number = ?"
+            self.execute(counts, (length, owner))
+        return {row[4] for row in rows}
+
+    def delete_preferences(self, numbers: Sequence[int]) -> set[int]:
+        """Takes preferences out; returns the messages they were made from."""
+        found = f"select message from preference where number {LISTED}"
+        messages = {row[0] for row in self.execute(found, (json.dumps(list(numbers)),))}
+        self.execute(f"delete from preference where number {LISTED}", (json.dumps(list(numbers)),))
+        return messages
+
+    def delete_forgotten(self, messages: Iterable[int]) -> None:
+        """Takes out those messages of which no memory is left."""
+        forgotten = f"""delete from message where number {LISTED}
+            and not exists (select 1 from fact where fact.message = message.number)
+            and not exists (select 1 from preference where preference.message = message.number)"""
+        self.execute(forgotten, (json.dumps(list(messages)),))
+
+
+def _posted(words: Iterable[str], name: str) -> list[str]:
+    """What a fact is found by: its words once each, and its speaker's name."""
+    return [*dict.fromkeys(words), *(SPEAKER + part for part in dict.fromkeys(name.split()))]
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
