@@ -1,0 +1,7 @@
+"""Saying it over HTTP: the clients, how they retry, and the events they tell."""
+
+from memos_integrations.client._client import AsyncMemOS, MemOS
+from memos_integrations.client._exchange import Retry
+from memos_integrations.client.events import Degraded, Event, OnEvent, Recalled, Recorded
+
+__all__ = ["AsyncMemOS", "Degraded", "Event", "MemOS", "OnEvent", "Recalled", "Recorded", "Retry"]

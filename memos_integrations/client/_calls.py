@@ -1,0 +1,115 @@
+"""The calls, and what both colours of the client have besides."""
+
+from collections.abc import Callable, Iterable
+from datetime import tzinfo
+from typing import ClassVar, NoReturn, Self, TypeVar
+
+from memos_integrations.client._exchange import Retry
+from memos_integrations.client._method import method
+from memos_integrations.client._settings import zone
+from memos_integrations.client._shared import Shared, listeners
+from memos_integrations.client.events import Event, OnEvent
+from memos_integrations.errors import Invalid, Unreachable
+from memos_integrations.wire.calls import (
+    AddMessage,
+    DeleteMemory,
+    GetMemory,
+    GetMessage,
+    GetStatus,
+    SearchMemory,
+)
+from memos_integrations.wire.envelope import AsyncTransport, Transport
+
+__all__ = ["DEADLINE", "RETRY", "Calls"]
+
+T = TypeVar("T")
+DEADLINE = 30.0  # seconds for a call, all tries and pauses together
+_LONGEST_DEADLINE = 86_400.0
+RETRY = Retry()
+
+
+class Calls:
+    """The calls, and what both colours have besides."""
+
+    waits: ClassVar[bool]
+    """Whether what it sends must be awaited."""
+
+    add_message = method(AddMessage)
+    get_message = method(GetMessage)
+    search_memory = method(SearchMemory)
+    get_memory = method(GetMemory)
+    delete_memory = method(DeleteMemory)
+    get_status = method(GetStatus)
+
+    @classmethod
+    def over(
+        cls,
+        transport: Transport,
+        aio_transport: AsyncTransport,
+        *,
+        address: str,
+        timezone: str = "UTC",
+        deadline: float = DEADLINE,
+        retry: Retry = RETRY,
+        on_event: OnEvent | Iterable[OnEvent] = (),
+    ) -> Self:
+        """A client over transports of one's own, which it closes with itself; `address` is how it names itself."""
+        told = listeners(on_event)
+        shared = Shared(transport, aio_transport, address=address, timezone=zone(timezone), on_event=told)
+        return cls._on(shared, deadline, retry)
+
+    @classmethod
+    def _on(cls, shared: Shared, deadline: float, retry: Retry) -> Self:
+        client = cls.__new__(cls)
+        Calls.__init__(client, shared, deadline, retry)
+        return client
+
+    def __init__(self, shared: Shared, deadline: float, retry: Retry) -> None:
+        if not isinstance(deadline, int | float) or not 0 < deadline <= _LONGEST_DEADLINE:
+            raise Invalid("deadline is a number of seconds above 0, a day at most", field="deadline", rule="range")
+        self._shared, self.deadline, self.retry = shared, float(deadline), retry
+
+    def with_options(self, *, deadline: float | None = None, retry: Retry | None = None) -> Self:
+        """A client on the same connections with another deadline (seconds) or retry; what is None stays as it is.
+
+        Closing one closes all that share.
+        """
+        return self._on(self._shared, self.deadline if deadline is None else deadline, retry or self.retry)
+
+    @property
+    def address(self) -> str:
+        """Where it asks: the base URL, or for the embedded engine the file's path or ":memory:"."""
+        return self._shared.address
+
+    @property
+    def timezone(self) -> tzinfo:
+        """The server's zone, in which it reads the times of messages."""
+        return self._shared.timezone
+
+    def share(self, kind: type[T], make: Callable[[], T]) -> T:
+        """The one `kind` kept for all clients that share these connections, made now if need be; one a process."""
+        return self._shared.share(kind, make)
+
+    def on_flush(self, callback: Callable[[float | None], int]) -> None:
+        """`flush` and `close` call it, the last registered first, with the seconds it may take (None: its own bound);
+        it returns how much it leaves undelivered. Belongs to the process that registers it.
+        """
+        self._shared.on_flush(callback)
+
+    def on_close(self, callback: Callable[[], None]) -> None:
+        """`close` will call it after its last flush, before the connections go."""
+        self._shared.on_close(callback)
+
+    def emit(self, event: Event) -> None:
+        """Tells the `on_event` callables. What one raises is logged once, and dropped."""
+        self._shared.emit(event)
+
+    def _check_open(self) -> None:
+        if self._shared.closed:
+            raise Unreachable("this client is closed: make a new one", sent=False)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.address}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} holds connections: it can be neither copied nor pickled")

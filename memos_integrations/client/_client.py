@@ -1,0 +1,202 @@
+"""MemOS and AsyncMemOS: the calls, and two drivers of about ten lines, the only code in this folder that waits."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from pydantic import SecretStr
+
+from memos_integrations.client._calls import DEADLINE, RETRY, Calls
+from memos_integrations.client._exchange import Outcome, Retry, exchange
+from memos_integrations.client._settings import settings, zone
+from memos_integrations.client._shared import CLOSING_SECONDS, Shared, aside, listeners
+from memos_integrations.client.events import OnEvent
+from memos_integrations.errors import Unreachable, Unsupported
+from memos_integrations.wire.calls import Call
+from memos_integrations.wire.envelope import AsyncTransport, Reply, Request, request
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["AsyncMemOS", "MemOS"]
+
+T = TypeVar("T")
+_pause, _pause_aio = time.sleep, asyncio.sleep
+_logger = logging.getLogger(__name__)
+
+
+class MemOS(Calls):
+    """A client of MemOS over HTTP: MemOS Cloud, or a server of one's own. Safe for threads.
+
+    `base_url` (or MEMOS_BASE_URL) is an http(s) address that ends with the API's path; without it, MemOS Cloud
+    (`is_global` or MEMOS_IS_GLOBAL: the one outside mainland China). `api_key` (or MEMOS_API_KEY) is needed for the
+    clouds. `timezone` is the server's, by default Asia/Shanghai for the clouds and UTC elsewhere. `deadline` in seconds
+    bounds a call with all its tries. `http_client` and `async_http_client` (for `.aio`) are used as they are and never
+    closed; their pool and time-outs are yours. `on_event` is told what memories did (see `events`).
+
+    Nothing is opened before the first call. `close()`, or `with`, delivers what is left and closes. Raises `Invalid`.
+
+    ```python
+    with MemOS(base_url="http://127.0.0.1:8000/api/openmem/v1") as client:
+        found = client.search_memory(query="tea", user_id="u")
+    ```
+    """
+
+    waits = False
+    _aio: "AsyncMemOS | None" = None
+
+    def __init__(
+        self,
+        *,
+        base_url: str | None = None,
+        api_key: str | SecretStr | None = None,
+        is_global: bool | None = None,
+        timezone: str | None = None,
+        deadline: float = DEADLINE,
+        retry: Retry = RETRY,
+        http_client: "httpx.Client | None" = None,
+        async_http_client: "httpx.AsyncClient | None" = None,
+        on_event: OnEvent | Iterable[OnEvent] = (),
+    ) -> None:
+        known = settings(base_url=base_url, api_key=api_key, is_global=is_global, timezone=timezone)
+        from memos_integrations.client._http import AsyncHttpTransport, HttpTransport  # loads httpx: not before needed
+
+        aio: AsyncTransport = AsyncHttpTransport(known, async_http_client)
+        if http_client is not None and async_http_client is None:
+            aio = _Missing()
+        shared = Shared(
+            HttpTransport(known, http_client),
+            aio,
+            address=known.base_url,
+            timezone=zone(known.timezone),
+            on_event=listeners(on_event),
+        )
+        super().__init__(shared, deadline, retry)
+
+    def send(self, call: Call[T]) -> T:
+        """The answer to `call`. Raises `Refused`, `Unreachable` or `Garbled`."""
+        asked, started = request(call), time.monotonic()
+        steps = exchange(call, self.retry, self.deadline)
+        step = next(steps)
+        while True:
+            outcome = self._outcome(asked, step.seconds)
+            try:
+                step = steps.send((outcome, time.monotonic() - started))
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+            _logger.debug("%s again in %.2f s: %r", call.path, step.pause, outcome)
+            _pause(step.pause)
+
+    def _outcome(self, asked: Request, seconds: float) -> Outcome:
+        self._check_open()
+        try:
+            return self._shared.transport.send(asked, seconds)
+        except Unreachable as error:
+            return error
+
+    @property
+    def aio(self) -> "AsyncMemOS":
+        """The async client on the same settings: usable from any event loop, several in a row and several threads."""
+        if self._aio is None:
+            self._aio = AsyncMemOS._on(self._shared, self.deadline, self.retry)  # noqa: SLF001 - its sibling
+        return self._aio
+
+    def flush(self, timeout: float | None = None) -> int:
+        """Waits until what was handed over is delivered, `timeout` seconds at most; returns how much is left."""
+        return self._shared.flush(timeout)
+
+    def close(self, timeout: float = CLOSING_SECONDS) -> None:
+        """Flushes, `timeout` seconds at most, logs a warning if something is left, then closes; again does nothing."""
+        self._shared.close(timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncMemOS(Calls):
+    """`MemOS` with every call awaitable, for any asyncio loop; its parameters mean the same.
+
+    Without an `http_client` of your own it serves several loops, one after another and at once, and leaves nothing
+    behind on any of them. With one, it runs on your loop, as that client does.
+    """
+
+    waits = True
+
+    def __init__(
+        self,
+        *,
+        base_url: str | None = None,
+        api_key: str | SecretStr | None = None,
+        is_global: bool | None = None,
+        timezone: str | None = None,
+        deadline: float = DEADLINE,
+        retry: Retry = RETRY,
+        http_client: "httpx.AsyncClient | None" = None,
+        on_event: OnEvent | Iterable[OnEvent] = (),
+    ) -> None:
+        known = settings(base_url=base_url, api_key=api_key, is_global=is_global, timezone=timezone)
+        from memos_integrations.client._http import AsyncHttpTransport, HttpTransport
+
+        shared = Shared(
+            HttpTransport(known),
+            AsyncHttpTransport(known, http_client),
+            address=known.base_url,
+            timezone=zone(known.timezone),
+            on_event=listeners(on_event),
+        )
+        super().__init__(shared, deadline, retry)
+
+    async def send(self, call: Call[T]) -> T:
+        """The answer to `call`. Raises `Refused`, `Unreachable` or `Garbled`."""
+        asked, started = request(call), time.monotonic()
+        steps = exchange(call, self.retry, self.deadline)
+        step = next(steps)
+        while True:
+            outcome = await self._outcome(asked, step.seconds)
+            try:
+                step = steps.send((outcome, time.monotonic() - started))
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+            _logger.debug("%s again in %.2f s: %r", call.path, step.pause, outcome)
+            await _pause_aio(step.pause)
+
+    async def _outcome(self, asked: Request, seconds: float) -> Outcome:
+        self._check_open()
+        try:
+            return await self._shared.aio_transport.send(asked, seconds)
+        except Unreachable as error:
+            return error
+
+    async def flush(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - the bound of a thread's work
+        """Waits, off the loop, until what was handed over is delivered, `timeout` seconds at most; how much is left."""
+        return await aside(self._shared.flush, timeout)
+
+    async def close(self, timeout: float = CLOSING_SECONDS) -> None:  # noqa: ASYNC109
+        """Flushes, off the loop, `timeout` seconds at most, logs a warning if something is left, then closes."""
+        await self._shared.aclose(timeout)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class _Missing:
+    """The async half of a client that was given an `http_client` for the other half only: better told than ignored."""
+
+    async def send(self, request: Request, seconds: float) -> Reply:  # noqa: ARG002 - the protocol's
+        raise Unsupported("this MemOS has an http_client of yours: give async_http_client as well to use .aio")
+
+    async def close(self) -> None:
+        """There is nothing to close."""

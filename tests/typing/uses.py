@@ -1,0 +1,74 @@
+"""Right uses of the client, checked with the tree: every `assert_type` must hold under mypy --strict and pyright."""
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import tzinfo
+from typing import assert_type
+
+import httpx
+from pydantic import SecretStr
+
+from memos_integrations.client import AsyncMemOS, Degraded, Event, MemOS, Recalled, Recorded, Retry
+from memos_integrations.wire.answers import Added, Deleted, Fact, Found, Memories, StoredMessages, TaskStatus
+from memos_integrations.wire.calls import Call, GetStatus, SearchMemory
+from memos_integrations.wire.filters import Filter
+from memos_integrations.wire.message import Message
+
+
+def plain(client: MemOS, said: list[dict[str, str]], turns: list[Message]) -> None:
+    assert_type(client.search_memory(query="q", user_id="u"), Found)
+    assert_type(client.search_memory(query="q", user_id="u").memory_detail_list, tuple[Fact, ...])
+    assert_type(client.search_memory(query="q", agent_id="a", relativity=0, filter={"and": [{"tags": {}}]}), Found)
+    assert_type(client.search_memory(query="q", user_id=None, filter=Filter(), memory_limit_number=None), Found)
+    assert_type(client.add_message(messages=[{"role": "user", "content": "c"}], user_id="u"), Added)
+    assert_type(client.add_message(messages=said, user_id=["u", "v"], info={"a": 1, "b": ["c"]}), Added)
+    assert_type(client.add_message(messages=turns, agent_id="a", async_mode=False), Added)
+    assert_type(client.get_message(user_id="u", conversation_id="c"), StoredMessages)
+    assert_type(client.get_memory(user_id="u", page=1, include_memory_view=["event"]), Memories)
+    assert_type(client.delete_memory(memory_ids=["m"]), Deleted)
+    assert_type(client.get_status(task_id="t"), TaskStatus)
+    assert_type(client.send(SearchMemory(query="q", user_id="u")), Found)
+    assert_type(client.with_options(deadline=3), MemOS)
+    assert_type(client.aio, AsyncMemOS)
+    assert_type(client.aio.with_options(retry=Retry(tries=1)), AsyncMemOS)
+    assert_type(client.flush(), int)
+    assert_type(client.timezone, tzinfo)
+    assert_type(client.share(Retry, Retry), Retry)
+    with client as entered:
+        assert_type(entered, MemOS)
+
+
+async def awaited(client: AsyncMemOS) -> None:
+    asked = assert_type(client.search_memory(query="q", user_id="u"), Coroutine[object, None, Found])
+    assert_type(await asked, Found)
+    assert_type(await client.search_memory(query="q", user_id="u"), Found)
+    assert_type(await client.send(GetStatus(task_id="t")), TaskStatus)
+    both = await asyncio.gather(
+        client.search_memory(query="q", user_id="u"), client.add_message(messages=[], user_id="u")
+    )
+    assert_type(both, tuple[Found, Added])
+    assert_type(await asyncio.create_task(client.get_status(task_id="t")), TaskStatus)
+    assert_type(await asyncio.wait_for(client.get_status(task_id="t"), 1), TaskStatus)
+    assert_type(await client.flush(), int)
+    async with client as entered:
+        assert_type(entered, AsyncMemOS)
+
+
+def heard(event: Event) -> None:
+    if isinstance(event, Recalled):
+        assert_type(event.memory_ids, tuple[str, ...])
+    elif isinstance(event, Recorded):
+        assert_type(event.task_id, str | None)
+    else:
+        assert_type(event, Degraded)
+
+
+def made() -> None:
+    MemOS()
+    MemOS(base_url="http://h", api_key=SecretStr("k"), timezone="UTC", deadline=5, on_event=heard)
+    MemOS(http_client=httpx.Client(), async_http_client=httpx.AsyncClient(), on_event=[heard, heard])
+    AsyncMemOS(api_key="k", is_global=True, http_client=httpx.AsyncClient(), retry=Retry(first=0.1))
+
+
+def on_the_class() -> None:
+    assert_type(MemOS.search_memory(query="q", user_id="u"), Call[Found])
