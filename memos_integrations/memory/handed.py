@@ -31,7 +31,7 @@ def reader_zone(name: str | None, client: MemOS) -> tzinfo:
         return client.timezone
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
         raise Invalid(
             "timezone is no known IANA zone such as Europe/Paris; where the system has no zone data, install tzdata",
             field="timezone",

@@ -85,7 +85,7 @@ def strip(text: str) -> str:
     """`text` without what `render` put in, and nothing else: a block is known by the digest of its content."""
     kept, end = [], 0
     for block in _BLOCK.finditer(text):
-        form = next((f for f in _TAILS if _digest(f, block["content"]) == block["digest"]), None)
+        form: Form | None = next((f for f in _TAILS if _digest(f, block["content"]) == block["digest"]), None)
         if form is None:
             continue
         begin, stop = block.start() - len(_HEADS[form]), block.end() + len(_TAILS[form])

@@ -27,20 +27,23 @@ _STOPPING = 0.5  # seconds that closing gives to a thread that is about to end
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the user or the assistant said, and when (None: now)."""
+    """What the user or the assistant said, when (None: now), and under which `id` the framework knows it, if any."""
 
     role: Literal["user", "assistant"]
     text: str = field(repr=False)
     at: datetime | None = None
+    id: str | None = None
 
 
 def record(client: MemOS, scope: Scope, turn: Sequence[Said]) -> int:
     """Hands a turn to the client's writer and returns at once; the number of messages that will be written.
 
-    Written is what was said: without text that we injected, without blank messages. Raises nothing for a
-    service's failure: what can't be delivered is tried again, or counted by `flush` and `close`.
+    Written is what was said: without text that we injected, without blank messages, and a message with an id once,
+    though its turn may be answered anew. Raises nothing for a service's failure: what can't be delivered is tried
+    again, or counted by `flush` and `close`.
     """
-    messages = [m for m in (_message(client, said) for said in turn) if m["content"]]
+    handed = client.share(_Handed, _Handed)
+    messages = [m for m in (_message(client, said) for said in turn if handed.first(scope, said)) if m["content"]]
     if messages:
         call = checked(AddMessage, {"messages": messages, **scope.marks()})
         client.share(Writer, lambda: Writer(client)).put(call)
@@ -52,7 +55,7 @@ def _message(client: MemOS, said: Said) -> dict[str, str]:
     return {"role": said.role, "content": text, "chat_time": said_at(said.at or datetime.now(UTC), client.timezone)}
 
 
-_MAX_HELD = 1_024  # turns begun and not yet recorded whose user text is kept at hand, for each client
+_MAX_HELD = 1_024  # turns begun and not yet recorded, and messages handed over, that are kept at hand for each client
 
 
 class _Held:
@@ -72,6 +75,27 @@ class _Held:
     def take(self, key: tuple[str, str]) -> Said | None:
         with self._lock:
             return self._said.pop(key, None)
+
+
+class _Handed:
+    """Which messages went to the writer: in memory only, bounded. The same id with another text is another message."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: OrderedDict[tuple[Scope, str, int], None] = OrderedDict()
+
+    def first(self, scope: Scope, said: Said) -> bool:
+        """Whether it is the first time; always without an id."""
+        if said.id is None:
+            return True
+        key = (scope, said.id, hash((said.role, said.text)))
+        with self._lock:
+            first = key not in self._known
+            self._known[key] = None
+            self._known.move_to_end(key)
+            if len(self._known) > _MAX_HELD:
+                self._known.popitem(last=False)
+        return first
 
 
 def hold(client: MemOS, scope: Scope, turn: str, said: Said) -> None:

@@ -1,0 +1,61 @@
+"""Whose turn it is, as LangGraph knows it: an argument, the server's login, the run's context, or its configurable."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.runtime import Runtime
+
+from memos_integrations.errors import Invalid
+from memos_integrations.memory.scope import first_given
+
+__all__ = ["Resolver", "conversation_of", "user_of"]
+
+Resolver = Callable[[Runtime[Any], RunnableConfig], str]
+_HOW = (
+    "no user: give user_id= to the middleware, context={'user_id': ...} to the run, "
+    "or config={'configurable': {'user_id': ...}}; there is no default user, since users would share a memory"
+)
+
+
+def user_of(runtime: Runtime[Any], config: RunnableConfig, given: str | Resolver | None) -> str:
+    """In the order of trust: argument or resolver, the authenticated user, context, configurable. Raises `Invalid`.
+
+    On a LangGraph server the context and the configurable come from the client, so they can't override its login.
+    """
+    login = getattr(getattr(runtime, "server_info", None), "user", None)
+    user = (
+        first_given("user_id", argument=given(runtime, config))  # whoever decides by rule gets no other source's user
+        if callable(given)
+        else first_given(
+            "user_id",
+            argument=given,
+            login=getattr(login, "identity", None),
+            context=_member(runtime.context, "user_id"),
+            configurable=_configurable(config).get("user_id"),
+        )
+    )
+    if user is None:
+        raise Invalid(f"MemOSMiddleware: {_HOW}", field="user_id", rule="missing")
+    return user
+
+
+def conversation_of(runtime: Runtime[Any], config: RunnableConfig, given: str | None) -> str | None:
+    """The argument, else the context's, else the configurable's conversation_id, else its thread_id."""
+    configurable = _configurable(config)
+    thread = configurable.get("thread_id")
+    return first_given(
+        "conversation_id",
+        argument=given,
+        context=_member(runtime.context, "conversation_id"),
+        configurable=configurable.get("conversation_id"),
+        thread=thread if thread is None else str(thread),  # LangGraph takes numbers and UUIDs too
+    )
+
+
+def _configurable(config: RunnableConfig) -> Mapping[str, Any]:
+    return config.get("configurable", {})
+
+
+def _member(context: object, name: str) -> object:
+    return context.get(name) if isinstance(context, Mapping) else getattr(context, name, None)

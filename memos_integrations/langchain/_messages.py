@@ -1,0 +1,69 @@
+"""LangChain's messages and ours."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage
+
+from memos_integrations.memory.record import Said
+
+__all__ = ["asked_in", "index_of", "said_in", "with_protocol", "with_text_before"]
+
+
+def asked_in(messages: Sequence[BaseMessage]) -> HumanMessage | None:
+    """The user's latest message; what a middleware put in their place (a summary has `lc_source`) is not theirs."""
+    return next((m for m in reversed(messages) if _is_asked(m)), None)  # type: ignore[return-value]
+
+
+def _is_asked(message: BaseMessage) -> bool:
+    return isinstance(message, HumanMessage) and "lc_source" not in message.additional_kwargs
+
+
+def index_of(messages: Sequence[BaseMessage], message_id: str | None) -> int | None:
+    """Where the message of that id stands."""
+    return next((i for i, m in enumerate(messages) if message_id and m.id == message_id), None)
+
+
+def said_in(messages: Sequence[BaseMessage], asked_at: datetime) -> list[Said]:
+    """What the user and the assistant said: no system text, no tool traffic, no reasoning, no pictures."""
+    said = []
+    for message in messages:
+        if _is_asked(message):
+            said.append(Said("user", str(message.text), asked_at, message.id))
+        elif isinstance(message, AIMessage) and not message.tool_calls:
+            said.append(Said("assistant", str(message.text), id=message.id))
+    return said
+
+
+def with_text_before(messages: Sequence[AnyMessage], message_id: str | None, text: str) -> list[AnyMessage]:
+    """A copy of `messages` in which `text` stands before the content of the message of that id.
+
+    Where that message is gone (summarised away within its turn) the latest user message takes it.
+    """
+    place = index_of(messages, message_id)
+    if place is None:
+        place = max((i for i, m in enumerate(messages) if isinstance(m, HumanMessage)), default=None)
+    if place is None or not text:
+        return list(messages)
+    message = messages[place]
+    prefixed = message.model_copy(update={"content": _before(text, message.content)})
+    return [*messages[:place], prefixed, *messages[place + 1 :]]
+
+
+def with_protocol(system: SystemMessage | None, *texts: str) -> SystemMessage:
+    """The system message with those of `texts` after it that aren't in it yet (another instance may have said the
+    protocol); a list of blocks stays one, so that provider keys such as cache_control survive.
+    """
+    if system is None:
+        return SystemMessage(content="\n\n".join(text for text in texts if text))
+    present = str(system.text)
+    added = [text for text in texts if text and text not in present]
+    if isinstance(system.content, str):
+        return system.model_copy(update={"content": "\n\n".join([system.content, *added])})
+    blocks: list[Any] = [*system.content, *({"type": "text", "text": text} for text in added)]
+    return system.model_copy(update={"content": blocks})
+
+
+def _before(text: str, content: str | list[Any]) -> str | list[Any]:
+    return text + content if isinstance(content, str) else [{"type": "text", "text": text}, *content]

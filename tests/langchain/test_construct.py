@@ -1,0 +1,203 @@
+"""How a middleware is made: bad arguments are told at once, good ones show no content."""
+
+import doctest
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+
+import memos_integrations.langchain
+from memos_integrations.client import AsyncMemOS, MemOS
+from memos_integrations.errors import Invalid
+from memos_integrations.langchain import MemOSMiddleware, middleware
+from memos_integrations.memory.scope import Scope
+from tests.fakes import CountingEngine
+from tests.langchain.models import (
+    ANSWER,
+    MARK,
+    QUESTION,
+    Scripted,
+    after_tools,
+    at,
+    create_agent,
+    look_up,
+    said,
+    spoken,
+)
+
+Remembers = Callable[..., None]
+LONG = "x" * 101
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"placement": "tool"}, "placement"),
+        ({"placement": None}, "placement"),
+        ({"user_id": LONG}, "user_id"),
+        ({"user_id": ""}, "user_id"),
+        ({"user_id": "  "}, "user_id"),
+        ({"user_id": 5}, "user_id"),
+        ({"conversation_id": LONG}, "conversation_id"),
+        ({"conversation_id": 5}, "conversation_id"),
+        ({"agent_id": LONG}, "agent_id"),
+        ({"app_id": LONG}, "app_id"),
+        ({"tags": "abc"}, "tags"),
+        ({"tags": [1]}, "tags"),
+        ({"info": {"x": {"deep": 1}}}, "info"),
+        ({"timezone": "Mars/Olympus"}, "timezone"),
+        ({"timezone": "../etc/passwd"}, "timezone"),
+        ({"timezone": 5}, "timezone"),
+        ({"memory_limit_number": 26}, "memory_limit_number"),
+        ({"relativity": 1.5}, "relativity"),
+        ({"recall_seconds": 0}, "recall_seconds"),
+        ({"recall_seconds": float("inf")}, "recall_seconds"),
+        ({"on_error": "ignore"}, "on_error"),
+        ({"top_k": 3}, "top_k"),
+        ({"filter": {"and": "x"}}, "filter"),
+    ],
+    ids=str,
+)
+def test_bad_arguments_are_refused_at_once(client: MemOS, options: Any, field: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        MemOSMiddleware(client, **options)
+    assert caught.value.field is not None
+    assert caught.value.field.startswith(field)
+    assert LONG not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", ["memos.db", object(), {"base_url": "x"}])
+def test_a_client_that_is_none_is_refused(wrong: Any) -> None:
+    with pytest.raises(Invalid, match="client must be a MemOS"):
+        MemOSMiddleware(wrong)
+
+
+def test_the_async_client_is_refused_with_the_way_to_go(client: MemOS) -> None:
+    assert isinstance(client.aio, AsyncMemOS)
+    wrong: Any = client.aio
+    with pytest.raises(Invalid, match=r"give its MemOS, whose \.aio"):
+        MemOSMiddleware(wrong)
+
+
+def test_without_a_client_it_connects_as_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMOS_BASE_URL", ":memory:")
+    opened: list[MemOS] = []
+
+    def connect() -> MemOS:
+        opened.append(memos_integrations.connect())
+        return opened[0]
+
+    monkeypatch.setattr(middleware, "connect", connect)
+    memory = MemOSMiddleware(user_id="ada")
+    create_agent(Scripted(script=after_tools(0)), [], middleware=[memory]).invoke(said(), at(None))
+    (client,) = opened
+    assert client.flush() == 0
+    stored = client.get_message(user_id="ada", conversation_id="t1")
+    assert [message.content for message in stored.message_detail_list] == [QUESTION, ANSWER]
+    client.close()
+
+
+def test_bad_arguments_open_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect() -> MemOS:
+        raise AssertionError("opened")
+
+    monkeypatch.setattr(middleware, "connect", connect)
+    for options in ({"placement": "tool"}, {"user_id": ""}, {"top_k": 3}):
+        wrong: Any = options
+        with pytest.raises(Invalid):
+            MemOSMiddleware(**wrong)
+
+
+def test_with_nothing_set_the_ways_on_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MEMOS_BASE_URL", "MEMOS_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(Invalid, match="MEMOS_BASE_URL"):
+        MemOSMiddleware(user_id="ada")
+
+
+def test_a_client_it_was_handed_stays_open(client: MemOS) -> None:
+    memory = MemOSMiddleware(client, user_id="ada")
+    create_agent(Scripted(script=after_tools(0)), [], middleware=[memory]).invoke(said(), at(None))
+    del memory
+    client.flush()
+    assert client.search_memory(query=QUESTION, user_id="ada").memory_detail_list
+
+
+def test_two_instances_in_one_agent_keep_a_turn_each(client: MemOS, engine: CountingEngine) -> None:
+    with pytest.raises(AssertionError, match="duplicate"):
+        create_agent(Scripted(script=after_tools(0)), [], middleware=[MemOSMiddleware(client), MemOSMiddleware(client)])
+    own, team = MemOSMiddleware(client), MemOSMiddleware(client, user_id="team", name="team")
+    agent = create_agent(
+        Scripted(script=after_tools(1)), [look_up], middleware=[own, team], checkpointer=InMemorySaver()
+    )
+    for _ in range(2):
+        agent.invoke(said(), at())
+    client.flush()
+    turns = agent.get_state(at()).values["memos_turns"]
+    assert {name: turn["user"] for name, turn in turns.items()} == {"MemOSMiddleware": "ada", "team": "team"}
+    assert {turn["since"] for turn in turns.values()} == {None}
+    assert engine.counts == (4, 4)
+    assert sorted(str(call.user_id) for call in engine.added) == ["ada", "ada", "team", "team"]
+    assert spoken(engine) == [("user", QUESTION), ("assistant", ANSWER)] * 4
+
+
+def test_a_repr_shows_no_content(client: MemOS) -> None:
+    memory = MemOSMiddleware(client, user_id=MARK, conversation_id=MARK, tags=[MARK], info={"note": MARK})
+    assert MARK not in f"{memory!r}{memory}{memory.name}"
+    assert MARK not in repr(Scope(user_id=MARK))
+
+
+def test_the_example_runs() -> None:
+    results = doctest.testmod(middleware)
+    assert (results.failed, results.attempted > 0) == (0, True)
+
+
+def test_public_is_what_all_lists() -> None:
+    assert memos_integrations.langchain.__all__ == ["MemOSMiddleware"]
+
+
+BLOCKED = """
+import sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == {blocked!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Blocker())
+import memos_integrations
+try:
+    import memos_integrations.langchain
+except ImportError as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize("blocked", ["langchain", "langchain_core", "langgraph"])
+def test_without_the_framework_the_import_names_the_extra(blocked: str) -> None:
+    told = subprocess.run(
+        [sys.executable, "-W", "error", "-c", BLOCKED.format(blocked=blocked)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.startswith("ImportError ")
+    assert "pip install 'memos-integrations[langchain]'" in told.stdout
+
+
+@pytest.mark.parametrize(("halted", "told"), [("langgraph.config", "install 'memos"), ("typing_extensions", "halted")])
+def test_only_the_frameworks_are_the_extras_matter(monkeypatch: pytest.MonkeyPatch, halted: str, told: str) -> None:
+    monkeypatch.delitem(sys.modules, "memos_integrations.langchain.middleware")
+    monkeypatch.setitem(sys.modules, halted, None)
+    with pytest.raises(ImportError, match=told):
+        runpy.run_path(str(memos_integrations.langchain.__file__))
+
+
+def test_another_missing_module_is_told_as_it_is() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", BLOCKED.format(blocked="pydantic")], capture_output=True, text=True, check=False
+    )
+    assert "langchain]" not in told.stdout + told.stderr
+    assert "pydantic" in told.stdout + told.stderr
