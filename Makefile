@@ -51,7 +51,7 @@ coverage: $(VENV)/.dev  ## the tests, with branch coverage of at least 95 %
 floors:  ## the tests on the oldest versions that pyproject.toml allows
 	rm -rf .venv-floors && $(PYTHON) -m venv .venv-floors
 	.venv-floors/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-floors.txt --editable '.[dev]'
-	.venv-floors/bin/python -m pytest -q
+	.venv-floors/bin/python -m pytest -q -W default  # old frameworks warn of their own age
 
 bench: $(VENV)/.dev  ## what a turn costs
 	$(BIN)/python benchmarks/turn.py

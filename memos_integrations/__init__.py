@@ -23,8 +23,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from memos_integrations.client._client import AsyncMemOS, MemOS
     from memos_integrations._connect import connect
+    from memos_integrations.client._client import AsyncMemOS, MemOS
     from memos_integrations.errors import (
         BadRequest,
         Garbled,

@@ -15,7 +15,7 @@ from memos_integrations.client._settings import settings, zone
 from memos_integrations.client._shared import CLOSING_SECONDS, Shared, aside, listeners
 from memos_integrations.client.events import OnEvent
 from memos_integrations.errors import Unreachable, Unsupported
-from memos_integrations.wire.calls import Call
+from memos_integrations.wire.call import Call
 from memos_integrations.wire.envelope import AsyncTransport, Reply, Request, request
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from memos_integrations.errors import (
     Unauthorized,
     Unreachable,
 )
-from memos_integrations.wire.calls import Call
+from memos_integrations.wire.call import Call
 from memos_integrations.wire.codes import PASSING_STATUSES, not_applied
 from memos_integrations.wire.envelope import Reply, read
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, get_type_hin
 
 from pydantic import ValidationError
 
-from memos_integrations.wire.calls import Call
+from memos_integrations.wire.call import Call
 from memos_integrations.wire.checks import invalid
 
 if TYPE_CHECKING:

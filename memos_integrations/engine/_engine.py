@@ -29,7 +29,14 @@ from memos_integrations.wire.answers import (
     StoredMessages,
     TaskStatus,
 )
-from memos_integrations.wire.calls import AddMessage, DeleteMemory, GetMemory, GetMessage, GetStatus, SearchMemory
+from memos_integrations.wire.calls import (
+    AddMessage,
+    DeleteMemory,
+    GetMemory,
+    GetMessage,
+    GetStatus,
+    SearchMemory,
+)
 from memos_integrations.wire.filters import Filter
 
 __all__ = ["Engine"]

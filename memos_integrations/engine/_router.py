@@ -9,7 +9,8 @@ from pydantic_core import from_json
 from memos_integrations.engine._engine import Engine
 from memos_integrations.errors import Invalid, NotFound, Refused, ServerFault, Unsupported
 from memos_integrations.wire.answers import Answer
-from memos_integrations.wire.calls import CALLS, Call, checked
+from memos_integrations.wire.call import Call, checked
+from memos_integrations.wire.calls import CALLS
 from memos_integrations.wire.envelope import Reply, Request, refuse, write
 
 __all__ = ["route"]

@@ -17,7 +17,8 @@ from memos_integrations.errors import Invalid, MemOSError, Refused
 from memos_integrations.memory.prompt import strip
 from memos_integrations.memory.scope import Scope
 from memos_integrations.wire.answers import Found
-from memos_integrations.wire.calls import Limit, Relativity, SearchMemory, Texts, checked
+from memos_integrations.wire.call import Limit, Relativity, Texts, checked
+from memos_integrations.wire.calls import SearchMemory
 from memos_integrations.wire.checks import STRICT_ENOUGH, Discreet, invalid
 from memos_integrations.wire.filters import Filters
 

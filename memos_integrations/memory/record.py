@@ -14,7 +14,8 @@ from memos_integrations.errors import Garbled, MemOSError, Refused, Unreachable
 from memos_integrations.memory.prompt import strip
 from memos_integrations.memory.scope import Scope
 from memos_integrations.memory.times import said_at
-from memos_integrations.wire.calls import AddMessage, checked
+from memos_integrations.wire.call import checked
+from memos_integrations.wire.calls import AddMessage
 from memos_integrations.wire.codes import not_applied
 
 __all__ = ["Said", "Writer", "held", "hold", "record"]

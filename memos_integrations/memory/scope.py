@@ -7,7 +7,7 @@ from uuid import uuid4
 from pydantic import Field, ValidationError
 
 from memos_integrations.errors import Invalid
-from memos_integrations.wire.calls import Id, Info, Texts
+from memos_integrations.wire.call import Id, Info, Texts
 from memos_integrations.wire.checks import STRICT_ENOUGH, Discreet, invalid
 
 __all__ = ["Scope", "first_given", "new_conversation"]

@@ -3,88 +3,24 @@
 Limits are the contract's (§1.5, §2). A field left None is not sent, so that each server's own default holds.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeVar, cast
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, cast
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
-from pydantic_core import PydanticSerializationError
+from pydantic import AfterValidator, Field, model_validator
 
-from memos_integrations.errors import Invalid
 from memos_integrations.wire.answers import Added, Answer, Deleted, Found, Memories, StoredMessages, TaskStatus
-from memos_integrations.wire.checks import STRICT_ENOUGH, Discreet, Text, broken, invalid, not_blank
-from memos_integrations.wire.filters import Filter, Filters, Scalar
+from memos_integrations.wire.call import MAX_PAGE, Call, Id, Ids, Info, Limit, Relativity, Texts, Views
+from memos_integrations.wire.checks import broken, not_blank
+from memos_integrations.wire.filters import Filter, Filters
 from memos_integrations.wire.message import Message, Messages
 
-__all__ = [
-    "CALLS",
-    "AddMessage",
-    "Call",
-    "DeleteMemory",
-    "GetMemory",
-    "GetMessage",
-    "GetStatus",
-    "Id",
-    "Info",
-    "Limit",
-    "Relativity",
-    "SearchMemory",
-    "Texts",
-    "View",
-    "checked",
-]
+__all__ = ["CALLS", "AddMessage", "DeleteMemory", "GetMemory", "GetMessage", "GetStatus", "SearchMemory"]
 
 T = TypeVar("T")
 
-View = Literal["detail_factual", "preference", "skill", "profile", "event", "tool_memory"]
-MAX_ID = 100  # §1.5: user_id and conversation_id; agent_id and app_id are held to the same
-MAX_OWNERS = 20  # §1.5: ids of a group conversation
-MAX_LIST = 25  # §1.5: results per kind
-MAX_PAGE = 50  # §1.5: get/memory size, get/message messages
 
-if TYPE_CHECKING:
-    Id = str
-    Ids = str | Sequence[str]
-    Texts = Sequence[str]
-    Views = Sequence[View]
-    Info = Mapping[str, Scalar | Sequence[str]]
-else:
-    Id = Annotated[str, Field(min_length=1, max_length=MAX_ID), AfterValidator(not_blank)]
-    Ids = Id | Annotated[tuple[Id, ...], Field(min_length=1, max_length=MAX_OWNERS)]
-    Texts = tuple[Text, ...]
-    Views = tuple[View, ...]
-    Info = Mapping[str, Scalar | tuple[Text, ...]]
-
-Limit = Annotated[int, Field(ge=0, le=MAX_LIST)]
-Relativity = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-
-
-class Call(Discreet, Generic[T]):
-    """What may be asked of MemOS, and what it answers with (`T`)."""
-
-    model_config = STRICT_ENOUGH
-    path: ClassVar[str]
-    answer: ClassVar[type[Answer]]
-    repeatable: ClassVar[bool] = False
-    """Whether asking twice does the same as asking once, so that a lost reply may be asked for again."""
-
-    def body(self) -> bytes:
-        """The call as JSON, without what was left None. Raises `Invalid` for text that no JSON can carry."""
-        try:
-            return self.model_dump_json(exclude_none=True, by_alias=True).encode()
-        except PydanticSerializationError:
-            raise Invalid(f"{type(self).__name__}: holds a value that no JSON can carry", rule="not_json") from None
-
-    def fitted(self, data: Any) -> Any:
-        """`data` of a reply in the newest form; calls whose older servers answer in another form override it."""
-        return data
-
-    def empty(self) -> Any:
-        """What an empty 2xx stands for; None where it is no answer."""
-        return None
-
-
-def _one_subject(user_id: object, agent_id: object) -> None:
-    if (user_id is None) == (agent_id is None):
+def _one_subject(call: "SearchMemory | GetMemory") -> None:
+    if (call.user_id is None) == (call.agent_id is None):
         raise broken("subject", "give exactly one of user_id and agent_id (contract §2)")
 
 
@@ -145,7 +81,18 @@ def _several(ids: Ids | None) -> tuple[str, ...]:
     return () if ids is None else (ids,) if isinstance(ids, str) else tuple(ids)
 
 
-class SearchMemory(Call[Found]):
+class _Filtering(Call[T], Generic[T]):
+    """A call that may be narrowed by a filter (contract §5)."""
+
+    filter: Filters | None = None
+
+    @property
+    def condition(self) -> Filter | None:
+        """The filter as what it is at run time."""
+        return cast("Filter | None", self.filter)
+
+
+class SearchMemory(_Filtering[Found]):
     """Find the memories that bear on `query` (`POST search/memory`, contract §2.3).
 
     Exactly one of `user_id` and `agent_id`. `conversation_id` raises the weight of that conversation and
@@ -162,7 +109,6 @@ class SearchMemory(Call[Found]):
     user_id: Id | None = None
     agent_id: Id | None = None
     conversation_id: Id | None = None
-    filter: Filters | None = None
     knowledgebase_ids: Texts | None = None
     include_memory_view: Views | None = None
     memory_limit_number: Limit | None = None
@@ -178,13 +124,8 @@ class SearchMemory(Call[Found]):
 
     @model_validator(mode="after")
     def _of_one(self) -> "SearchMemory":
-        _one_subject(self.user_id, self.agent_id)
+        _one_subject(self)
         return self
-
-    @property
-    def condition(self) -> Filter | None:
-        """The filter as what it is at run time."""
-        return cast("Filter | None", self.filter)
 
 
 class GetMessage(Call[StoredMessages]):
@@ -204,7 +145,7 @@ class GetMessage(Call[StoredMessages]):
     source: str | None = None
 
 
-class GetMemory(Call[Memories]):
+class GetMemory(_Filtering[Memories]):
     """Page through everything MemOS keeps of a user or an agent (`POST get/memory`, contract §2.4).
 
     Exactly one of `user_id` and `agent_id`. `page` counts from 1 (default 1), `size` is 1 to 50 for each kind
@@ -219,25 +160,19 @@ class GetMemory(Call[Memories]):
     agent_id: Id | None = None
     page: Annotated[int, Field(ge=1)] | None = None
     size: Annotated[int, Field(ge=1, le=MAX_PAGE)] | None = None
-    filter: Filters | None = None
     include_memory_view: Views | None = None
     include_preference: bool | None = None
     include_tool_memory: bool | None = None
 
     @model_validator(mode="after")
     def _of_one(self) -> "GetMemory":
-        _one_subject(self.user_id, self.agent_id)
+        _one_subject(self)
         if self.condition and self.condition.all_of is None and self.condition.any_of is None:
             raise broken("filter", 'get/memory takes one "and" or "or" group, no map of sources (contract §5)')
         return self
 
-    @property
-    def condition(self) -> Filter | None:
-        """The filter as what it is at run time."""
-        return cast("Filter | None", self.filter)
 
-
-class DeleteMemory(Call[Deleted]):
+class DeleteMemory(_Filtering[Deleted]):
     """Delete memories (`POST delete/memory`, contract §2.7): for good, there is no undo.
 
     Exactly one selector: `memory_ids`, `user_id` (everything of that user), `agent_id`, or `filter` (sent by
@@ -251,7 +186,6 @@ class DeleteMemory(Call[Deleted]):
     memory_ids: Annotated[Texts, Field(min_length=1)] | None = None
     user_id: Id | None = None
     agent_id: Id | None = None
-    filter: Filters | None = None
     user_ids: Annotated[Texts, Field(min_length=1)] | None = None
     memory_type: str | None = None
 
@@ -269,11 +203,6 @@ class DeleteMemory(Call[Deleted]):
         if self.memory_ids or self.user_id is not None:
             return self.user_id
         return self.user_ids[0] if self.user_ids else None
-
-    @property
-    def condition(self) -> Filter | None:
-        """The filter as what it is at run time."""
-        return cast("Filter | None", self.filter)
 
 
 class GetStatus(Call[TaskStatus]):
@@ -293,16 +222,6 @@ class GetStatus(Call[TaskStatus]):
         return only
 
 
-C = TypeVar("C", bound=Call[Any])
-
 CALLS: Mapping[str, type[Call[Any]]] = {
     call.path: call for call in (AddMessage, GetMessage, SearchMemory, GetMemory, DeleteMemory, GetStatus)
 }
-
-
-def checked(call: type[C], arguments: Mapping[str, object]) -> C:
-    """`call` with `arguments`, or `Invalid` that names place and rule and shows no value."""
-    try:
-        return call.model_validate(arguments)
-    except ValidationError as error:
-        raise invalid(error, call.path) from None

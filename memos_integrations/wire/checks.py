@@ -1,7 +1,7 @@
 """pydantic's verdicts in our words: the place and the rule; of what was given only its type, its size, or a number."""
 
 from collections.abc import Iterator, Mapping, Sized
-from typing import Annotated, Any
+from typing import Annotated, Any, LiteralString
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
@@ -49,7 +49,7 @@ class _Outline:
         return f"<{self._words}>"
 
 
-def broken(rule: str, message: str) -> PydanticCustomError:
+def broken(rule: LiteralString, message: str) -> PydanticCustomError:
     """A rule of ours, broken: `message` says what is allowed and what to do, without the value given."""
     return PydanticCustomError(rule, "{words}", {"words": message})
 

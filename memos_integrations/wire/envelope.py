@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from memos_integrations.errors import Garbled, Invalid, Refused, ServerFault
 from memos_integrations.wire.answers import Answer
-from memos_integrations.wire.calls import Call
+from memos_integrations.wire.call import Call
 from memos_integrations.wire.codes import FINE, code_of, error_class
 
 __all__ = ["AsyncTransport", "Reply", "Request", "Transport", "read", "refuse", "request", "write"]
@@ -42,6 +42,7 @@ class Transport(Protocol):
 
     def send(self, request: Request, seconds: float) -> Reply:
         """The reply, whatever its status. Raises `Unreachable` when none came."""
+        ...
 
     def close(self) -> None:
         """Lets go of connections and threads; may be called twice."""
@@ -52,6 +53,7 @@ class AsyncTransport(Protocol):
 
     async def send(self, request: Request, seconds: float) -> Reply:
         """The reply, whatever its status. Raises `Unreachable` when none came."""
+        ...
 
     async def close(self) -> None:
         """Lets go of connections and threads; may be called twice."""

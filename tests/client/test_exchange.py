@@ -23,7 +23,8 @@ from memos_integrations.errors import (
     Unreachable,
 )
 from memos_integrations.wire.answers import Found
-from memos_integrations.wire.calls import AddMessage, Call, DeleteMemory, SearchMemory
+from memos_integrations.wire.call import Call
+from memos_integrations.wire.calls import AddMessage, DeleteMemory, SearchMemory
 from memos_integrations.wire.envelope import Reply
 
 SEARCH = SearchMemory(query="tea", user_id="u")

@@ -205,9 +205,7 @@ def test_closing_tells_what_is_left_and_leaves_no_thread(client: MemOS, caplog: 
     assert written(client) == []
 
 
-def test_a_turn_after_the_end_is_told_even_if_it_is_the_first(
-    client: MemOS, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_turn_after_the_end_is_told_even_if_it_is_the_first(client: MemOS, caplog: pytest.LogCaptureFixture) -> None:
     other = MemOS.over(Gate(client), Unused(), address="x")
     other.close()
     record(other, ADA, TURN)

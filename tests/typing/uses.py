@@ -10,7 +10,8 @@ from pydantic import SecretStr
 
 from memos_integrations.client import AsyncMemOS, Degraded, Event, MemOS, Recalled, Recorded, Retry
 from memos_integrations.wire.answers import Added, Deleted, Fact, Found, Memories, StoredMessages, TaskStatus
-from memos_integrations.wire.calls import Call, GetStatus, SearchMemory
+from memos_integrations.wire.call import Call
+from memos_integrations.wire.calls import GetStatus, SearchMemory
 from memos_integrations.wire.filters import Filter
 from memos_integrations.wire.message import Message
 

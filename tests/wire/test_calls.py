@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memos_integrations.errors import Invalid
-from memos_integrations.wire.calls import CALLS, AddMessage, Call, DeleteMemory, GetMessage, SearchMemory, checked
+from memos_integrations.wire.call import Call, checked
+from memos_integrations.wire.calls import CALLS, AddMessage, DeleteMemory, GetMessage, SearchMemory
 
 HELLO = [{"role": "user", "content": "hello"}]
 GOOD: dict[str, dict[str, Any]] = {

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from memos_integrations import errors
 from memos_integrations.errors import Garbled, Invalid, MemOSError, Refused, Unreachable
 from memos_integrations.wire.answers import Added, Answer, Deleted, Fact, Found, Memories, StoredMessages, TaskStatus
+from memos_integrations.wire.call import Call
 from memos_integrations.wire.calls import (
     CALLS,
     AddMessage,
-    Call,
     DeleteMemory,
     GetMemory,
     GetMessage,

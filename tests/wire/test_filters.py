@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from memos_integrations.errors import Invalid
-from memos_integrations.wire.calls import SearchMemory, checked
+from memos_integrations.wire.call import checked
+from memos_integrations.wire.calls import SearchMemory
 from memos_integrations.wire.filters import Condition, Filter
 
 GOOD: list[dict[str, Any]] = [
