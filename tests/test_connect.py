@@ -1,5 +1,7 @@
 """One word for every address."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +119,22 @@ def test_a_closed_client_says_so() -> None:
 def test_bad_options_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises((Invalid, TypeError)):
         connect(":memory:", **wrong)
+
+
+def test_a_turn_recorded_right_before_the_end_of_the_process_is_kept(tmp_path: Path) -> None:
+    """The client, not closed, delivers at exit, before the engine under it is closed."""
+    script = (
+        "import sys\n"
+        "from memos_integrations import Scope, connect\n"
+        "from memos_integrations.memory.record import Said, record\n"
+        "client = connect(sys.argv[1])\n"
+        "record(client, Scope(user_id='u', conversation_id='c'), [Said('user', 'I moved to Lyon.')])\n"
+    )
+    command = [sys.executable, "-W", "error", "-c", script, str(tmp_path / "memos.db")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    with connect(tmp_path / "memos.db") as client:
+        assert remembers(client)
+        assert [m.content for m in client.get_message(user_id="u", conversation_id="c").message_detail_list] == [
+            "I moved to Lyon."
+        ]

@@ -76,6 +76,7 @@ class Engine:
         self._store = Store(os.fspath(path), synchronous, tokenizer=TOKENIZER, measure=piece)
         self._refiner = Refiner(self._store)
         self._close = weakref.finalize(self, _shut, self._refiner, self._store)
+        self._close.atexit = False  # whoever writes at the end of the process does so first, and then closes it
         with self._store.reading():
             left = self._store.count_running()
         if left:

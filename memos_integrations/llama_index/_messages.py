@@ -1,0 +1,39 @@
+"""LlamaIndex's messages and ours."""
+
+import re
+
+from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
+
+__all__ = ["answer_of", "copy_of", "has_tool_calls", "text_of"]
+
+_ASSISTANTS = frozenset({MessageRole.ASSISTANT, MessageRole.CHATBOT, MessageRole.MODEL})
+# ReActAgent stores its whole trace: Thought, Action and Observation over and over, then a Thought and the Answer.
+_TRACE = re.compile(r"\A\s*Thought:")
+_ANSWER = re.compile(r"\A.*^\s*Thought:.*?^Answer:", re.DOTALL | re.MULTILINE)
+
+
+def text_of(message: ChatMessage) -> str:
+    """The message's words; no thinking, no tool traffic, no pictures. "" when there are none."""
+    return "\n".join(block.text for block in message.blocks if isinstance(block, TextBlock))
+
+
+def has_tool_calls(message: ChatMessage) -> bool:
+    """Whether a model asks for tools in it, in the present form (blocks) or the older one (additional_kwargs)."""
+    asked = any(getattr(block, "block_type", "") == "tool_call" for block in message.blocks)
+    return asked or bool(message.additional_kwargs.get("tool_calls"))
+
+
+def answer_of(message: ChatMessage) -> str | None:
+    """What the assistant said to the user in it; None for tool calls, and for a trace that reached no answer."""
+    if message.role not in _ASSISTANTS or has_tool_calls(message):
+        return None
+    text = text_of(message).strip()
+    if _TRACE.match(text):
+        reached = _ANSWER.match(text)
+        text = text[reached.end() :].strip() if reached else ""
+    return text or None
+
+
+def copy_of(message: ChatMessage) -> ChatMessage:
+    """A deep copy: agents write their state into the messages they are given."""
+    return message.model_copy(deep=True)

@@ -1,0 +1,297 @@
+"""Long-term memory for LlamaIndex agents and chat engines."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.memory import BaseMemory
+from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
+from typing_extensions import Unpack
+
+from memos_integrations.client import MemOS
+from memos_integrations.errors import MemOSError, Unsupported
+from memos_integrations.llama_index._clients import borrow, client_named, give_back, name_of
+from memos_integrations.llama_index._history import History, Question
+from memos_integrations.llama_index._messages import text_of
+from memos_integrations.llama_index._placement import Placement, form_of, placed
+from memos_integrations.memory.handed import client_of, reader_zone
+from memos_integrations.memory.prompt import render
+from memos_integrations.memory.recall import NOTHING, Recall, RecallOptions
+from memos_integrations.memory.record import record as hand_over
+from memos_integrations.memory.scope import Scope, new_conversation
+from memos_integrations.wire.answers import Found
+from memos_integrations.wire.checks import invalid
+
+__all__ = ["MemOSMemory"]
+
+_log = logging.getLogger(__name__)
+
+
+class MemOSMemory(BaseMemory):
+    """Recalls what MemOS knows of the user into each turn's question, and records the turn when it is answered.
+
+    Seen by FunctionAgent, ReActAgent, CodeActAgent, AgentWorkflow and the chat engines: one search and one write a
+    user turn, whatever the number of steps. Recalled text is in the copies that `get` returns, never in the
+    history. Make it with `from_defaults`; one memory is one user's conversation.
+
+    A context keeps history, scope and what is not yet written, through JSON too; the client's address is kept, its
+    key is not: restored in another process, the memory calls `connect(address)`, or waits for `attach(client)` where
+    the address was ":memory:". LlamaIndex restores it for every further run on one context: the memory is then
+    `await ctx.store.get("memory")`, and another that is handed to such a run is ignored, another user's too.
+
+    >>> from memos_integrations import connect
+    >>> with connect(":memory:") as client:
+    ...     memory = MemOSMemory.from_defaults(user_id="ada", conversation_id="monday", client=client)
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    scope: Scope = Field(description="Whose memory this is")
+    recall: Recall = Field(default_factory=Recall, description="How memories are recalled")
+    placement: Placement = Field(default="user", description="Where recalled text goes")
+    record: bool = Field(default=True, description="Whether turns are written")
+    token_limit: int = Field(default=30_000, ge=1, description="Most tokens of history that get returns (estimated)")
+    timezone: str | None = Field(default=None, description="The reader's IANA zone; None: the server's")
+    address: str | None = Field(default=None, description="The client's address, to find it again; never its key")
+    client_name: str | None = Field(default=None, description="The client's name in this process")
+    history: History = Field(default_factory=History, description="The conversation in this process")
+
+    _client: MemOS | None = PrivateAttr(default=None)
+    _borrowed: MemOS | None = PrivateAttr(default=None)
+    _complained: bool = PrivateAttr(default=False)
+    _lock: Any = PrivateAttr(default_factory=threading.RLock)
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, **members: Any) -> None:
+            try:
+                super().__init__(**members)
+            except ValidationError as error:
+                raise invalid(error, "MemOSMemory") from None
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name under which LlamaIndex stores it."""
+        return "MemOSMemory"
+
+    @classmethod
+    def from_defaults(  # type: ignore[override]
+        cls,
+        *,
+        user_id: str,
+        conversation_id: str | None = None,
+        client: MemOS | None = None,
+        agent_id: str | None = None,
+        app_id: str | None = None,
+        tags: Sequence[str] = (),
+        info: Mapping[str, Any] | None = None,
+        placement: Placement = "user",
+        record: bool = True,
+        token_limit: int = 30_000,
+        timezone: str | None = None,
+        chat_history: Sequence[ChatMessage] = (),
+        **options: Unpack[RecallOptions],
+    ) -> Self:
+        """A memory for `user_id` (required: there is no default user).
+
+        `conversation_id` None makes one up. `client` None means `connect()`, which reads the environment; memories
+        made so share one client. `placement`: "user" (default) sets memories before the user's latest words, which
+        every agent and engine sees; "system" into the history's system message or one of its own, beside the one that
+        an agent makes of its prompt, and ReActAgent and CodeActAgent drop it when they have no prompt; "off" recalls
+        nothing. `record` False writes nothing. `chat_history` is adopted as already known. Further keywords are
+        `Recall`'s: limits, relativity, filter, knowledgebase_ids, recall_seconds (3 s), on_error ("warn"). Raises
+        `Invalid` for arguments out of bounds, before any I/O.
+        """
+        memory = cls(
+            scope=Scope(
+                user_id=user_id,
+                conversation_id=new_conversation() if conversation_id is None else conversation_id,
+                agent_id=agent_id,
+                app_id=app_id,
+                tags=tags,
+                info=info or {},
+            ),
+            recall=Recall(**options),
+            placement=placement,
+            record=record,
+            token_limit=token_limit,
+            timezone=timezone,
+        )
+        memory.history.replace(chat_history)
+        memory.history.unwritten = []
+        return memory.attach(client) if client is not None else memory._open(None)
+
+    def attach(self, client: MemOS) -> Self:
+        """Gives a restored memory its client, and the client what was waiting to be written."""
+        reader_zone(self.timezone, client_of(client, "MemOSMemory"))
+        self._client = client
+        self.address, self.client_name = client.address, name_of(client)
+        self._deliver(client)
+        return self
+
+    def close(self) -> None:
+        """Closes the client that this memory opened, when no other uses it; one it was handed is the caller's."""
+        if (client := self._given_back()) is not None:
+            client.close()
+
+    async def aclose(self) -> None:
+        """The same without blocking the loop."""
+        if (client := self._given_back()) is not None:
+            await client.aio.close()
+
+    def get(self, input: str | ChatMessage | None = None, **_: Any) -> list[ChatMessage]:  # noqa: A002
+        """The conversation with what was recalled for its latest question: copies, safe to change.
+
+        `input` is a question that is not put yet (some engines ask first and put later). One search a turn; none once
+        it is answered.
+        """
+        question, client = self._question(input), self._bound()
+        found = NOTHING
+        if question is not None and client is not None:
+            found = self.recall.found(client, self.scope, turn=question.turn, text=question.text)
+        return self._told(question, found, client)
+
+    async def aget(self, input: str | ChatMessage | None = None, **_: Any) -> list[ChatMessage]:  # noqa: A002
+        """The same without blocking the loop."""
+        question, client = self._question(input), await self._abound()
+        found = NOTHING
+        if question is not None and client is not None:
+            found = await self.recall.afound(client, self.scope, turn=question.turn, text=question.text)
+        return self._told(question, found, client)
+
+    def get_all(self) -> list[ChatMessage]:
+        """The whole conversation in this process as it was put, without recalled text; copies."""
+        with self._lock:
+            return self.history.messages()
+
+    async def aget_all(self) -> list[ChatMessage]:
+        """The same: it waits for nothing."""
+        return self.get_all()
+
+    def put(self, message: ChatMessage) -> None:
+        """Takes a message; a turn that it completes is handed to the client's writer, which delivers it later."""
+        with self._lock:
+            self.history.put([message])
+        self._deliver(self._bound())
+
+    async def aput(self, message: ChatMessage) -> None:
+        """The same without blocking the loop."""
+        with self._lock:
+            self.history.put([message])
+        self._deliver(await self._abound())
+
+    def put_messages(self, messages: list[ChatMessage]) -> None:
+        """Takes several: an agent's steps, of which only a last plain answer is speech, or a piece of conversation."""
+        with self._lock:
+            self.history.put_several(messages)
+        self._deliver(self._bound())
+
+    async def aput_messages(self, messages: list[ChatMessage]) -> None:
+        """The same without blocking the loop."""
+        with self._lock:
+            self.history.put_several(messages)
+        self._deliver(await self._abound())
+
+    def set(self, messages: list[ChatMessage]) -> None:
+        """Takes the caller's history: what goes beyond the known one is new; another one is adopted, not written."""
+        with self._lock:
+            self.history.replace(messages)
+        self._deliver(self._bound())
+
+    async def aset(self, messages: list[ChatMessage]) -> None:
+        """The same without blocking the loop."""
+        with self._lock:
+            self.history.replace(messages)
+        self._deliver(await self._abound())
+
+    def reset(self) -> None:
+        """Forgets the conversation in this process. MemOS keeps what it was told: see `delete_memory`."""
+        with self._lock:
+            self.history.clear()
+
+    async def areset(self) -> None:
+        """The same: it waits for nothing."""
+        self.reset()
+
+    def to_dict(self, **kwargs: Any) -> dict[str, Any]:
+        """What restores this memory, safe for JSON; without any key."""
+        with self._lock:
+            return self.model_dump(mode="json", fallback=str, **kwargs)
+
+    def __reduce__(self) -> Any:
+        """Pickled as dumped: a lock and a client can't be, and a key shall not be."""
+        return type(self).from_dict, (self.to_dict(),)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Itself: `ctx.store.edit_state()` copies all state, and two of one conversation would write it twice."""
+        return self
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
+        yield "scope", self.scope
+        yield "messages", len(self.history.entries)
+        yield "address", self.address
+
+    def _question(self, given: str | ChatMessage | None) -> Question | None:
+        if self.placement == "off":
+            return None
+        with self._lock:
+            return self.history.question(text_of(given) if isinstance(given, ChatMessage) else given)
+
+    def _told(self, question: Question | None, found: Found, client: MemOS | None) -> list[ChatMessage]:
+        with self._lock:
+            messages, skipped = self.history.within(self.token_limit)
+        if question is None or client is None:
+            return messages
+        reader = reader_zone(self.timezone, client)
+        text = render(found, form=form_of(self.placement), reader=reader, server=client.timezone)
+        place = None if question.place is None else question.place - skipped
+        return placed(messages, text, self.placement, place) if text else messages
+
+    def _deliver(self, client: MemOS | None) -> None:
+        if client is None and self.record:
+            return  # a restored memory keeps what was said until a client is attached
+        with self._lock:
+            said = self.history.finished()
+            if said and self.record and client is not None:
+                hand_over(client, self.scope, said)
+
+    def _bound(self) -> MemOS | None:
+        """The client; a restored memory finds its own again, or goes without until one is attached."""
+        with self._lock:
+            if self._known() is None:
+                try:
+                    self._open(self.address)
+                except MemOSError as error:
+                    if not self._complained:
+                        _log.warning("a restored memory has no client (%s): attach(client)", type(error).__name__)
+                    self._complained = True
+            return self._client
+
+    async def _abound(self) -> MemOS | None:
+        return self._known() or await asyncio.to_thread(self._bound)
+
+    def _known(self) -> MemOS | None:
+        with self._lock:
+            again = client_named(self.client_name) if self._client is None else None
+            if again is not None:
+                self.attach(again)
+            return self._client
+
+    def _open(self, address: str | None) -> Self:
+        if address == ":memory:":
+            raise Unsupported("an engine in memory can't be found again by its address: call attach(client)")
+        client = self._borrowed = borrow(address)
+        try:
+            return self.attach(client)
+        except MemOSError:
+            self.close()
+            raise
+
+    def _given_back(self) -> MemOS | None:
+        """The client to be closed, if any."""
+        with self._lock:
+            client, self._borrowed = self._borrowed, None
+        return client if client is not None and give_back(client) else None

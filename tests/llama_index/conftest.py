@@ -1,0 +1,85 @@
+"""The real engine that counts, a client over it, and memories that know a fact from an earlier conversation."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memos_integrations import connect
+from memos_integrations.client import Event, MemOS
+from memos_integrations.llama_index import MemOSMemory
+from tests.fakes import CountingEngine, client_over
+
+FACT = "My favourite tea is Sencha from Uji."
+QUESTION = "Which tea is my favourite?"
+
+
+@pytest.fixture
+def engine() -> CountingEngine:
+    return CountingEngine()
+
+
+@pytest.fixture
+def events() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def client(engine: CountingEngine, events: list[Event]) -> Iterator[MemOS]:
+    with client_over(engine, on_event=events.append) as client:
+        learn(client, "ada", FACT)
+        engine.added.clear()
+        yield client
+
+
+@pytest.fixture
+def remembering(client: MemOS) -> Callable[..., MemOSMemory]:
+    """Makes memories of ada's."""
+
+    def make(**options: Any) -> MemOSMemory:
+        given = {"user_id": "ada", "conversation_id": "now", "client": client, **options}
+        return MemOSMemory.from_defaults(**given)
+
+    return make
+
+
+def learn(client: MemOS, user: str, text: str) -> None:
+    """Has MemOS know something from an earlier conversation."""
+    said = [{"role": "user", "content": text}]
+    client.add_message(messages=said, user_id=user, conversation_id="earlier", async_mode=False)
+
+
+def written(engine: CountingEngine) -> list[list[tuple[str, str]]]:
+    """Role and text of each message of each add."""
+    calls = [call.model_dump(mode="json", include={"messages"}) for call in engine.added]
+    return [[(message["role"], message["content"]) for message in call["messages"]] for call in calls]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "memos.db"
+
+
+@pytest.fixture
+def filed(path: Path) -> Iterator[MemOS]:
+    with connect(path) as client:
+        learn(client, "ada", "My favourite tea is Sencha from Uji.")
+        yield client
+
+
+def unnamed(data: dict[str, Any]) -> dict[str, Any]:
+    """As another process sees a dumped memory."""
+    return {**data, "client_name": "another process's"}
+
+
+def messages_in(client: MemOS) -> list[str]:
+    client.flush()
+    found = client.get_message(user_id="ada", conversation_id="now").model_dump(mode="json")
+    return [str(message["content"]) for message in found["message_detail_list"]]
+
+
+def delivered(client: MemOS, engine: CountingEngine) -> list[list[tuple[str, str]]]:
+    """What was written, after all of it has arrived."""
+    assert client.flush() == 0
+    return written(engine)
