@@ -84,7 +84,8 @@ class Engine:
 
     def close(self) -> None:
         """Finishes what was accepted, within five seconds, and closes the file. What is left is done by the next."""
-        self._close()
+        if self._close.detach():  # not called: once the interpreter is ending, a finalizer does nothing
+            _shut(self._refiner, self._store)
 
     def settle(self, timeout: float | None = None) -> int:
         """Waits until what was accepted is refined, or `timeout` seconds have passed; says how many tasks are left."""
