@@ -12,6 +12,7 @@ from llama_index.core.base.llms.types import (
     ChatResponseAsyncGen,
     ChatResponseGen,
     CompletionResponse,
+    LLMMetadata,
     MessageRole,
     ToolCallBlock,
 )
@@ -55,8 +56,12 @@ class ToldModel(MockFunctionCallingLLM):
     _handed: list[list[ChatMessage]] = PrivateAttr(default_factory=list)
 
     def __init__(self, *script: Step) -> None:
-        super().__init__(is_chat_model=True)
+        super().__init__()
         self._script = list(script)
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        return LLMMetadata(is_chat_model=True, is_function_calling_model=True)
 
     @property
     def handed(self) -> list[list[ChatMessage]]:
