@@ -9,7 +9,8 @@ from rich.panel import Panel
 from rich.text import Text
 
 from memos_integrations._connect import connect
-from memos_integrations.cli._offline import recalled_lines, reply
+from memos_integrations.cli._offline import recalled as recollections
+from memos_integrations.cli._offline import reply
 from memos_integrations.client import Event, MemOS, Recalled, Recorded
 from memos_integrations.langchain._demo import speaker as langchain_speaker
 from memos_integrations.llama_index._demo import speaker as llama_index_speaker
@@ -80,9 +81,9 @@ def _talk(console: Console, speaker: Speaker, texts: Sequence[str], events: list
 
 def show_answer(console: Console, handed: Sequence[str], answer: str, recalled: Recalled | None) -> None:
     """A turn's answer as a person reads it, after what was set before the model."""
-    lines = recalled_lines(handed)
+    lines = recollections(handed)
     if lines:
-        body = Group(*(Text.assemble((f"{when}  ", "dim"), line) for when, line in lines))
+        body = Group(*(Text.assemble((f"{when}  {kind:<10}  ", "dim"), text) for when, kind, text in lines))
         spent = f", {recalled.milliseconds:.0f} ms" if recalled else ""
         console.print(
             Panel(
@@ -100,11 +101,11 @@ def show_answer(console: Console, handed: Sequence[str], answer: str, recalled: 
 def _show_written(console: Console, client: MemOS, user: str, conversation: str) -> None:
     stored = client.get_message(user_id=user, conversation_id=conversation, message_limit_number=50)
     kept = client.get_memory(user_id=user, size=50)
-    lines = [Text.assemble((f"{m.role:>9}  ", "dim"), str(m.content)) for m in stored.message_detail_list]
+    lines = [Text.assemble((f"{m.role:>10}  ", "dim"), str(m.content)) for m in stored.message_detail_list]
     console.print()
     console.print(Panel(Group(*lines), title="written: the conversation", border_style="green", title_align="left"))
-    made = [Text.assemble(("     fact  ", "dim"), fact.memory_value) for fact in kept.memory_detail_list]
-    made += [Text.assemble(("preference ", "dim"), each.preference) for each in kept.preference_detail_list]
+    made = [Text.assemble(("      fact  ", "dim"), fact.memory_value) for fact in kept.memory_detail_list]
+    made += [Text.assemble(("preference  ", "dim"), each.preference) for each in kept.preference_detail_list]
     console.print(Panel(Group(*made), title="made of it: memories", border_style="green", title_align="left"))
 
 

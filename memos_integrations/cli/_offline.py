@@ -2,17 +2,26 @@
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from memos_integrations.engine._words import tokens as words
+from memos_integrations.engine import tokens as words
 from memos_integrations.memory.prompt import strip
 
-__all__ = ["DONT_KNOW", "NOTED", "recalled_lines", "reply"]
+__all__ = ["DONT_KNOW", "NOTED", "Recollection", "recalled", "reply"]
 
 NOTED = "Noted."
 DONT_KNOW = "I don't know that."
 _BLOCK = re.compile(r"<memories id=\"[0-9a-f]+\">\n(.*?)</memories>", re.DOTALL)
-_LINE = re.compile(r"^- (?:\[(?P<when>[^\]]*)\] )?(?:\[Explicit Preference\] )?(?P<text>.+)$", re.MULTILINE)
+_LINE = re.compile(r"^- (?:\[(?P<when>[^\]]*)\] )?(?P<wish>\[Explicit Preference\] )?(?P<text>.+)$", re.MULTILINE)
 _QUESTION = re.compile(r"[?？]\s*$|^\s*(what|which|who|whom|whose|when|where|why|how)\b", re.IGNORECASE)
+
+
+class Recollection(NamedTuple):
+    """A line that was set before the model: when it was said, "fact" or "preference", and what."""
+
+    when: str
+    kind: str
+    text: str
 
 
 def reply(messages: Sequence[str]) -> str:
@@ -24,15 +33,19 @@ def reply(messages: Sequence[str]) -> str:
     if not _QUESTION.search(question):
         return NOTED
     asked = set(words(question))
-    lines = recalled_lines(messages)
-    best = max(lines, key=lambda line: len(asked & set(words(line[1]))), default=("", ""))
-    if not asked & set(words(best[1])):
+    lines = recalled(messages)
+    best = max(lines, key=lambda line: len(asked & set(words(line.text))), default=Recollection("", "", ""))
+    if not asked & set(words(best.text)):
         return DONT_KNOW
-    own = best[1].startswith("[")  # "[assistant view] …": not the user's word
-    return best[1] if own or not best[0] else f"{best[1]} (you told me on {best[0][:10]})"
+    own = best.text.startswith("[")  # "[assistant view] …": not the user's word
+    return best.text if own or not best.when else f"{best.text} (you told me on {best.when[:10]})"
 
 
-def recalled_lines(messages: Sequence[str]) -> list[tuple[str, str]]:
-    """The recalled lines in what a model was handed: (when, text)."""
+def recalled(messages: Sequence[str]) -> list[Recollection]:
+    """The recalled lines in what a model was handed."""
     blocks = [block for message in messages for block in _BLOCK.findall(message)]
-    return [(line["when"] or "", line["text"]) for block in blocks for line in _LINE.finditer(block)]
+    return [
+        Recollection(line["when"] or "", "preference" if line["wish"] else "fact", line["text"])
+        for block in blocks
+        for line in _LINE.finditer(block)
+    ]

@@ -3,5 +3,6 @@
 from memos_integrations.engine._engine import Engine
 from memos_integrations.engine._router import route
 from memos_integrations.engine._transport import AsyncEngineTransport, EngineTransport
+from memos_integrations.engine._words import tokens
 
-__all__ = ["AsyncEngineTransport", "Engine", "EngineTransport", "route"]
+__all__ = ["AsyncEngineTransport", "Engine", "EngineTransport", "route", "tokens"]
