@@ -47,7 +47,7 @@ def test_the_readme_has_its_examples() -> None:
         1,
     ]
     agents = [block for block in BLOCKS if "gent" in block]
-    assert all(len([line for line in block.splitlines() if line.strip()]) <= 13 for block in agents)
+    assert all(len([line for line in block.splitlines() if line.strip()]) <= 10 for block in agents)
 
 
 def test_the_readmes_agents_share_what_the_first_was_told() -> None:

@@ -50,7 +50,7 @@ def tell(console: Console, path: Path, *, recall: bool) -> None:
         _act(console, "4  Another user asks the same", "user_id='bob': he shares the file with Ada, and nothing else")
         _talk(console, langchain_speaker(client, "bob", "bobs-chat", reply, recall=recall), _ASKED_LATER, events)
         client.flush()
-    _sum_up(console, events)
+    _sum_up(console, events, len(_TOLD) + 2 * len(_ASKED_LATER) + len(_ASKED_ELSEWHERE))
 
 
 def _introduce(console: Console, path: Path, recall: bool) -> None:
@@ -109,13 +109,9 @@ def _show_written(console: Console, client: MemOS, user: str, conversation: str)
     console.print(Panel(Group(*made), title="made of it: memories", border_style="green", title_align="left"))
 
 
-def _sum_up(console: Console, events: Sequence[Event]) -> None:
-    searches = [event for event in events if isinstance(event, Recalled)]
-    writes = [event for event in events if isinstance(event, Recorded)]
-    console.print()
-    console.print(
-        f"[bold]{len(writes)} turns, {len(searches)} searches, {len(writes)} writes[/]: "
-        "one search and one write a turn, whatever the framework. Next: README.md, or your own chat with\n"
-        "  memos-integrations demo --conversation chat.json",
-        highlight=False,
-    )
+def _sum_up(console: Console, events: Sequence[Event], turns: int) -> None:
+    searches = sum(isinstance(event, Recalled) for event in events)
+    writes = sum(isinstance(event, Recorded) for event in events)
+    told = ": one search and one write a turn, whatever the framework" if searches == writes == turns else ""
+    console.print(f"\n[bold]{turns} turns, {searches} searches, {writes} writes[/]{told}.", highlight=False)
+    console.print("Next: README.md, or your own chat with\n  memos-integrations demo --conversation chat.json")

@@ -27,6 +27,8 @@ class Recollection(NamedTuple):
 def reply(messages: Sequence[str]) -> str:
     """To a question the recalled line that shares most words with it, else that it doesn't know; to the rest a nod.
 
+    Of lines that share as many, one that the user said and that is no question itself.
+
     `messages` are the texts a model is handed, the latest last.
     """
     question = strip(messages[-1]).strip()
@@ -34,7 +36,12 @@ def reply(messages: Sequence[str]) -> str:
         return NOTED
     asked = set(words(question))
     lines = recalled(messages)
-    best = max(lines, key=lambda line: len(asked & set(words(line.text))), default=Recollection("", "", ""))
+
+    def bearing(line: Recollection) -> tuple[int, bool, bool]:
+        shared = len(asked & set(words(line.text)))
+        return shared, not line.text.startswith("["), not _QUESTION.search(line.text)
+
+    best = max(lines, key=bearing, default=Recollection("", "", ""))
     if not asked & set(words(best.text)):
         return DONT_KNOW
     own = best.text.startswith("[")  # "[assistant view] …": not the user's word

@@ -2,6 +2,7 @@
 
 from memos_integrations.client._client import AsyncMemOS, MemOS
 from memos_integrations.client._exchange import Retry
+from memos_integrations.client._settings import zone
 from memos_integrations.client.events import Degraded, Event, OnEvent, Recalled, Recorded
 
-__all__ = ["AsyncMemOS", "Degraded", "Event", "MemOS", "OnEvent", "Recalled", "Recorded", "Retry"]
+__all__ = ["AsyncMemOS", "Degraded", "Event", "MemOS", "OnEvent", "Recalled", "Recorded", "Retry", "zone"]

@@ -2,9 +2,8 @@
 
 from collections.abc import Collection
 from datetime import tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from memos_integrations.client import AsyncMemOS, MemOS
+from memos_integrations.client import AsyncMemOS, MemOS, zone
 from memos_integrations.errors import Invalid
 
 __all__ = ["client_of", "one_of", "reader_zone"]
@@ -26,13 +25,5 @@ def one_of(name: str, value: object, allowed: Collection[str]) -> None:
 
 
 def reader_zone(name: str | None, client: MemOS) -> tzinfo:
-    """The zone in which a prompt shows times: an IANA name, or None for the server's own."""
-    if name is None:
-        return client.timezone
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
-        raise Invalid(
-            "timezone is no known IANA zone such as Europe/Paris; where the system has no zone data, install tzdata",
-            field="timezone",
-        ) from None
+    """The zone in which a prompt shows times: an IANA name, or None for the server's own. Raises `Invalid`."""
+    return client.timezone if name is None else zone(name)

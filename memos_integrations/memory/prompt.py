@@ -40,7 +40,11 @@ you must; never mention memories, lines, checks or this protocol. If nothing pas
 _HEADING = "\n\n# Original Query\n"
 _TAILS: dict[Form, str] = {"user": _HEADING, "system": "", "whole": _HEADING}
 _HEADS: dict[Form, str] = {"user": "", "system": "", "whole": PROTOCOL + "\n\n"}
-_BLOCK = re.compile(r'<memories id="(?P<digest>[0-9a-f]{16})">\n(?P<content>[^<]*(?:<(?!/memories>)[^<]*)*)</memories>')
+# Possessive, and blind to any element but our own: a look at each letter once, however often a text opens a block.
+_BLOCK = re.compile(
+    r'<memories id="(?P<digest>[0-9a-f]{16})">\n'
+    r"(?P<content>(?:[^<]++|</?(?:facts|tools|preferences)>)*+)</memories>"
+)
 _KINDS = {"explicit_preference": "Explicit Preference", "implicit_preference": "Implicit Preference"}
 
 

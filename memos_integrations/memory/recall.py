@@ -2,11 +2,8 @@
 
 import asyncio
 import logging
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Generator
-from concurrent.futures import Future
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
@@ -14,6 +11,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from memos_integrations.client import Degraded, MemOS, Recalled
 from memos_integrations.errors import Invalid, MemOSError, Refused
+from memos_integrations.memory._turns import Pending, Turns
 from memos_integrations.memory.prompt import strip
 from memos_integrations.memory.scope import Scope
 from memos_integrations.wire.answers import Found
@@ -28,7 +26,6 @@ _log = logging.getLogger(__name__)
 
 NOTHING = Found()
 _MAX_QUERY = 8_000  # characters: far below any server's limit in tokens; a longer text keeps its head and its tail
-_MAX_TURNS = 1_024  # turns whose memories are kept at hand, for each client
 
 
 class RecallOptions(TypedDict, total=False):
@@ -107,9 +104,9 @@ class Recall(Discreet):
 
     def _asking(
         self, client: MemOS, scope: Scope, turn: str, text: str | None
-    ) -> "Generator[str | _Pending, Found | None, Found]":
+    ) -> "Generator[str | Pending, Found | None, Found]":
         """One turn's asking, without waiting: yields a query to search for, or another asker's answer to wait for."""
-        turns, query = client.share(_Turns, _Turns), _searchable(text)
+        turns, query = client.share(Turns, Turns), _searchable(text)
         key = (self._asked, scope.user_id, scope.conversation_id or "", turn)
         while True:
             mine, answer = turns.claim(key, query)
@@ -124,14 +121,14 @@ class Recall(Discreet):
             if found is not None:
                 return found
 
-    def _wait(self, answer: "_Pending") -> Found | None:
+    def _wait(self, answer: "Pending") -> Found | None:
         """Another's answer; None when that one gave up, nothing when the budget has passed."""
         try:
             return answer.result(self.recall_seconds)
         except TimeoutError:
             return NOTHING
 
-    async def _await(self, answer: "_Pending") -> Found | None:
+    async def _await(self, answer: "Pending") -> Found | None:
         try:
             async with asyncio.timeout(self.recall_seconds):
                 return await asyncio.wrap_future(answer)
@@ -195,56 +192,3 @@ def _since(started: float) -> float:
 def _answer(done: StopIteration) -> Found:
     found: Found = done.value
     return found
-
-
-_Pending = Future[Found | None]
-
-
-class _Settling:
-    """Leaves no asker waiting: an owner that was cancelled or failed says so, and the next one asks anew."""
-
-    def __init__(self, turns: "_Turns", key: tuple[str, ...], answer: _Pending) -> None:
-        self._turns, self._key, self._answer = turns, key, answer
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        if not self._answer.done():
-            self._turns.forget(self._key, self._answer)
-            self._answer.set_result(None)
-
-
-class _Turns:
-    """The answers of the latest turns: in memory only, bounded, one a client (so one a destination)."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._answers: OrderedDict[tuple[str, ...], tuple[str, _Pending]] = OrderedDict()
-
-    def claim(self, key: tuple[str, ...], query: str | None) -> tuple[bool, _Pending | None]:
-        """(False, another's answer), (True, the answer that is mine to bring), or (False, None) with nothing to ask.
-
-        A turn whose text was edited asks anew.
-        """
-        with self._lock:
-            asked, answer = self._answers.get(key, ("", None))
-            if answer is not None and query in {None, asked}:
-                self._answers.move_to_end(key)
-                return False, answer
-            if query is None:
-                return False, None
-            answer = _Pending()
-            answer.set_running_or_notify_cancel()  # so that an asker's cancellation can't cancel it for the others
-            self._answers[key] = (query, answer)
-            if len(self._answers) > _MAX_TURNS:
-                self._answers.popitem(last=False)
-            return True, answer
-
-    def forget(self, key: tuple[str, ...], answer: _Pending) -> None:
-        with self._lock:
-            if self._answers.get(key, ("", None))[1] is answer:
-                del self._answers[key]
-
-    def settling(self, key: tuple[str, ...], answer: _Pending) -> _Settling:
-        return _Settling(self, key, answer)

@@ -118,7 +118,7 @@ class Skill(Answer):
     status: str | None = None
     confidence: float | None = None
     tags: Several[str] = ()
-    relativity: float | None = None
+    relativity: float | str | None = None
     info: Members = {}
 
 
@@ -136,8 +136,8 @@ class ProfileHit(Answer):
     profile_template_id: str | None = None
     properties: Members = {}
     status: str | None = None
-    created_at: str | None = None
-    updated_at: str | None = None
+    created_at: Time = None
+    updated_at: Time = None
     confidence: float | None = None
     relativity: float | None = None
     algorithm_updatable: bool | None = None

@@ -11,7 +11,20 @@ from memos_integrations.wire.answers import Answer
 from memos_integrations.wire.checks import STRICT_ENOUGH, Discreet, Text, invalid, not_blank
 from memos_integrations.wire.filters import Scalar
 
-__all__ = ["MAX_PAGE", "Call", "Id", "Ids", "Info", "Limit", "Relativity", "Texts", "View", "Views", "checked"]
+__all__ = [
+    "MAX_PAGE",
+    "Call",
+    "Id",
+    "Ids",
+    "Info",
+    "Limit",
+    "Prompts",
+    "Relativity",
+    "Texts",
+    "View",
+    "Views",
+    "checked",
+]
 
 T = TypeVar("T")
 
@@ -27,12 +40,14 @@ if TYPE_CHECKING:
     Texts = Sequence[str]
     Views = Sequence[View]
     Info = Mapping[str, Scalar | Sequence[str]]
+    Prompts = Mapping[str, str]
 else:
     Id = Annotated[str, Field(min_length=1, max_length=MAX_ID), AfterValidator(not_blank)]
     Ids = Id | Annotated[tuple[Id, ...], Field(min_length=1, max_length=MAX_OWNERS)]
     Texts = tuple[Text, ...]
     Views = tuple[View, ...]
     Info = Mapping[str, Scalar | tuple[Text, ...]]
+    Prompts = Mapping[View | Literal["image", "document"], Text]
 
 Limit = Annotated[int, Field(ge=0, le=MAX_LIST)]
 Relativity = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, cast
 from pydantic import AfterValidator, Field, model_validator
 
 from memos_integrations.wire.answers import Added, Answer, Deleted, Found, Memories, StoredMessages, TaskStatus
-from memos_integrations.wire.call import MAX_PAGE, Call, Id, Ids, Info, Limit, Relativity, Texts, Views
+from memos_integrations.wire.call import MAX_PAGE, Call, Id, Ids, Info, Limit, Prompts, Relativity, Texts, Views
 from memos_integrations.wire.checks import broken, not_blank
 from memos_integrations.wire.filters import Filter, Filters
 from memos_integrations.wire.message import Message, Messages
@@ -30,8 +30,9 @@ class AddMessage(Call[Added]):
     At least one of `user_id` and `agent_id` (each one id, or up to 20 of a group conversation; ids are at most
     100 characters). At most 40,000 tokens of messages a call. Without `conversation_id` the server makes one
     up and does not tell it, so the turn can't be read back. `async_mode` (server's default: True) False waits
-    for the extraction. `allow_memory_view` restricts what is extracted. `custom_extract_prompt` holds for this
-    call only. A call whose reply was lost is never repeated by the client: the API has no idempotency key.
+    for the extraction. `allow_memory_view` restricts what is extracted. `custom_extract_prompt` (by view, "image"
+    or "document") holds for this call only. Tokens are counted by the server alone (40013, 40305).
+    A call whose reply was lost is never repeated by the client: the API has no idempotency key.
     """
 
     path: ClassVar[str] = "add/message"
@@ -48,7 +49,7 @@ class AddMessage(Call[Added]):
     allow_knowledgebase_ids: Texts | None = None
     allow_memory_view: Views | None = None
     async_mode: bool | None = None
-    custom_extract_prompt: Mapping[str, str] | None = None
+    custom_extract_prompt: Prompts | None = None
     source: str | None = None
 
     @model_validator(mode="after")
@@ -119,7 +120,7 @@ class SearchMemory(_Filtering[Found]):
     tool_memory_limit_number: Limit | None = None
     include_skill: bool | None = None
     skill_limit_number: Limit | None = None
-    context_format: Literal["memory", "sources", "mixed"] | None = None
+    context_format: Literal["memory", "sources", "mixed", "heuristic_routing"] | None = None
     source: str | None = None
 
     @model_validator(mode="after")

@@ -1,13 +1,15 @@
 """What crosses the wire, as values; who carries it, as protocols; and the way from bytes to answers and back."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from memos_integrations.errors import Garbled, Invalid, Refused, ServerFault
-from memos_integrations.wire.answers import Answer
+from memos_integrations.wire.answers import Added, Answer
 from memos_integrations.wire.call import Call
 from memos_integrations.wire.codes import FINE, code_of, error_class
 
@@ -87,7 +89,7 @@ def _quick(call: Call[Any], reply: Reply) -> Answer | None:
     except ValidationError:
         return None
     data = envelope.data
-    plain = type(call).fitted is Call.fitted and getattr(data, "success", True)
+    plain = type(call).fitted is Call.fitted and data is not None and not _failed(data)
     return data if plain and envelope.code in FINE else None
 
 
@@ -123,16 +125,17 @@ def _raise_by_status(call: Call[Any], reply: Reply, words: str) -> None:
 
 def _refusal(call: Call[Any], reply: Reply, code: int, words: str) -> Refused:
     kind = error_class(code, reply.status)
-    wait = _seconds(reply.headers.get("retry-after", ""))
+    wait = _seconds(reply.headers.get("retry-after", ""), reply.headers.get("date", ""))
     return kind(words[:_MAX_WORDS], code=code, status=reply.status, path=call.path, retry_after=wait)
 
 
-def _seconds(text: str) -> float | None:
-    """Retry-After in its form of seconds; the date form is not used by any MemOS server known to us."""
-    try:
+def _seconds(text: str, date: str) -> float | None:
+    """Retry-After: seconds, or an HTTP date, which is told apart by the reply's own; None for neither."""
+    with suppress(ValueError, TypeError):
         return max(0.0, float(text))
-    except ValueError:
-        return None
+    with suppress(ValueError, TypeError):
+        return max(0.0, (parsedate_to_datetime(text) - parsedate_to_datetime(date)).total_seconds())
+    return None
 
 
 def _answer(call: Call[Any], data: Any, reply: Reply) -> Answer:
@@ -142,9 +145,15 @@ def _answer(call: Call[Any], data: Any, reply: Reply) -> Answer:
         places = sorted({".".join(map(str, e["loc"])) or "data" for e in error.errors(include_input=False)})
         what = f"the reply's data does not have the documented form at: {', '.join(places[:5])}"
         raise Garbled(what, status=reply.status, path=call.path) from None
-    if getattr(answer, "success", True) is False:
+    if _failed(answer):
         raise ServerFault("the server reports no success", status=reply.status, path=call.path)
     return answer
+
+
+def _failed(answer: Answer) -> bool:
+    """A refusal inside an answer (contract §1.2). A task that failed is none: its status is what was asked for."""
+    lost = isinstance(answer, Added) and answer.status in {"error", "fail", "failed"}
+    return lost or getattr(answer, "success", True) is False
 
 
 def write(answer: Answer) -> Reply:

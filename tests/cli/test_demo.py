@@ -45,14 +45,14 @@ def test_the_demo_shows_two_agents_remembering_and_a_stranger_who_does_not() -> 
     first, second, third, fourth = acts(shown.output)
     assert answers(first) == [NOTED] * 3
     assert "made of it: memories" in first
-    assert "preference I'm allergic to peanuts" in first
+    assert re.search(r"preference +I'm allergic to peanuts", first)
     assert "Lyon" in answers(second)[0]
     assert "cello" in answers(second)[1]
     assert "peanuts" in answers(third)[0]
     assert "marine biologist" in answers(third)[1]
     assert answers(fourth) == [DONT_KNOW] * 2
     assert "holds no answers" in shown.output
-    assert "9 turns, 9 searches, 9 writes" in shown.output
+    assert "9 turns, 9 searches, 9 writes: one search and one write a turn" in shown.output
 
 
 def test_without_recall_nobody_knows_anything() -> None:
@@ -60,6 +60,7 @@ def test_without_recall_nobody_knows_anything() -> None:
     for act in acts(shown.output)[1:]:
         assert answers(act) == [DONT_KNOW] * 2
     assert "set before the model" not in shown.output
+    assert "9 turns, 0 searches, 9 writes." in shown.output
 
 
 def test_the_demo_keeps_its_memories_where_it_is_told(tmp_path: Path) -> None:
@@ -146,6 +147,8 @@ def test_the_stand_in_reads_only_what_it_is_handed() -> None:
     assert reply(handed("How is my cat called?", *facts)).startswith("My cat is called Momo.")
     assert reply(handed("Where do I live?")) == DONT_KNOW
     assert reply(handed("Who won the election?", *facts)) == DONT_KNOW
+    echoes = ("Where do I live?", "[assistant view] You live in Lyon, I think.", "I live in Lyon.")
+    assert reply(handed("Do I live in Lyon?", *echoes)).startswith("I live in Lyon.")
     assert reply(handed("I live in Nantes now.", *facts)) == NOTED
     assert reply(["Where do I live?", "I live in Lyon.", "Where do I live?"]) == DONT_KNOW
     assert reply(handed("我住在哪里？", "我住在上海。")).startswith("我住在上海。")

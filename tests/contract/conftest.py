@@ -11,7 +11,7 @@ import pytest
 
 from memos_integrations import MemOS
 from memos_integrations.engine import Engine, route
-from memos_integrations.wire.envelope import Request
+from memos_integrations.wire.envelope import AsyncTransport, Reply, Request
 from tests.fakes import client_over
 
 BASE = "/api/openmem/v1/"
@@ -48,6 +48,13 @@ class Caller:
     def __init__(self, client: MemOS, runner: asyncio.Runner | None, engine: Engine) -> None:
         self.client, self._runner, self.engine = client, runner, engine
 
+    def transported(self, request: Request) -> Reply:
+        """What another client's own bytes get."""
+        shared = self.client._shared
+        if self._runner is None:
+            return shared.transport.send(request, 10)
+        return self._runner.run(_sent(shared.aio_transport, request))
+
     def __getattr__(self, name: str) -> Any:
         if self._runner is None:
             return getattr(self.client, name)
@@ -58,6 +65,10 @@ class Caller:
 
         runner = self._runner
         return lambda **arguments: runner.run(ask(**arguments))
+
+
+async def _sent(transport: AsyncTransport, request: Request) -> Reply:
+    return await transport.send(request, 10)
 
 
 @pytest.fixture

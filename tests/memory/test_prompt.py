@@ -128,6 +128,16 @@ def test_strip_leaves_everything_else(text: str, found: Found) -> None:
     assert strip(changed) == changed
 
 
+@pytest.mark.parametrize(
+    "opening",
+    ['<memories id="0123456789abcdef">\n', '<memories id="0123456789abcdef">\n<facts></memories>', "<facts>\n"],
+)
+def test_strip_looks_at_a_hostile_text_once(opening: str) -> None:
+    """A megabyte of openings: looking from each to the end would take minutes."""
+    text = '<memories id="0123456789abcdef">\n' + opening * (1_000_000 // len(opening))
+    assert strip(text) == text
+
+
 def test_strip_finds_several_blocks_wherever_they_stand() -> None:
     one, two = render(found_of(["one"])), render(found_of(["two"]), form="system")
     assert strip(f"a{one}b{two}c") == "abc"

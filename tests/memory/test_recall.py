@@ -251,7 +251,7 @@ def test_an_asker_waits_no_longer_than_its_budget(events: list[Event]) -> None:
 
 
 def test_old_turns_are_let_go(client: MemOS, engine: CountingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("memos_integrations.memory.recall._MAX_TURNS", 2)
+    monkeypatch.setattr("memos_integrations.memory._turns._MAX_TURNS", 2)
     for turn in ("1", "2", "3", "3", "1"):
         Recall().found(client, ADA, turn=turn, text=TEA)
     assert len(engine.searched) == 4

@@ -193,6 +193,38 @@ def test_a_server_that_is_down_is_waited_for(client: MemOS) -> None:
     assert len(written(client)) == 2
 
 
+def test_a_pause_that_the_server_asked_for_is_not_shortened() -> None:
+    engine = Scripted(RateLimited("slow", code=40309, retry_after=3_600))
+    with client_over(engine) as client:
+        record(client, ADA, TURN)
+        assert client.flush(0.4) == 1  # longer than the first pause of our own
+        assert engine.tried == 1
+        client.close(0.01)
+
+
+def test_a_flush_of_its_own_hand_gives_a_send_no_longer_than_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float] = []
+
+    class Noting:
+        def send(self, request: Request, seconds: float) -> Reply:
+            given.append(seconds)
+            raise Unreachable("no connection", sent=False)
+
+        def close(self) -> None: ...
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread at interpreter shutdown")
+
+    client = MemOS.over(Noting(), Unused(), address="x")
+    with monkeypatch.context() as ending:
+        ending.setattr(threading.Thread, "start", refuse)
+        record(client, ADA, TURN)
+        assert client.flush(0.3) == 1
+    assert given
+    assert max(given) <= 0.3
+    client.close(0.01)
+
+
 def test_closing_tells_what_is_left_and_leaves_no_thread(client: MemOS, caplog: pytest.LogCaptureFixture) -> None:
     other = MemOS.over(Gate(client), Unused(), address="x")
     record(other, ADA, TURN)

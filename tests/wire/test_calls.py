@@ -35,6 +35,7 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("add/message", {"user_id": ["u"] * 21}, "user_id", "too_long"),
     ("add/message", {"conversation_id": LONG}, "conversation_id", "string_too_long"),
     ("add/message", {"allow_memory_view": ["dreams"]}, "allow_memory_view.0", "literal_error"),
+    ("add/message", {"custom_extract_prompt": {"dreams": "x"}}, "custom_extract_prompt.dreams", "literal_error"),
     ("add/message", {"info": {"a": object()}}, "info.a", "string_type"),
     ("get/message", {"message_limit_number": 0}, "message_limit_number", "greater_than_equal"),
     ("get/message", {"message_limit_number": 51}, "message_limit_number", "less_than_equal"),
@@ -129,7 +130,7 @@ def _planted(mark: str) -> list[Call[Any]]:
             {
                 "messages": messages, "user_id": texts, "agent_id": mark, "conversation_id": mark, "app_id": mark,
                 "tags": texts, "info": {"k": mark}, "allow_knowledgebase_ids": texts, "source": mark,
-                "custom_extract_prompt": {"k": mark},
+                "custom_extract_prompt": {"image": mark},
             },
         ),
         checked(SearchMemory, {"query": mark, "user_id": mark, "filter": group, "knowledgebase_ids": texts}),

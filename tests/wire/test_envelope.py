@@ -71,6 +71,14 @@ def test_times_are_read_as_text_or_milliseconds() -> None:
         assert stored.message_detail_list[0].create_time == time
 
 
+def test_odd_forms_of_an_items_members_cost_no_turn_its_memories() -> None:
+    skill = {"id": "s", "relativity": "high", "skill_value": {"procedure": ["a"]}}
+    profile = {"id": "p", "created_at": 1785578400000, "updated_at": "2026-08-01T10:00:00"}
+    found = read(SEARCH, reply({"skill_detail_list": [skill], "profile_detail_list": [profile]}))
+    assert found.skill_detail_list[0].relativity == "high"
+    assert found.profile_detail_list[0].created_at == 1785578400000
+
+
 def test_unknown_members_are_kept() -> None:
     found = read(SEARCH, reply({"memory_detail_list": [{"id": "m", "new_member": 1}], "other": 2}))
     assert found.model_dump()["other"] == 2
@@ -114,6 +122,10 @@ def test_a_redirection_points_at_the_address() -> None:
 def test_success_false_is_a_fault() -> None:
     with pytest.raises(errors.ServerFault):
         read(ADD, reply({"success": False, "task_id": "t", "status": "failed"}))
+    for status in ("failed", "fail", "error"):
+        with pytest.raises(errors.ServerFault):
+            read(ADD, reply({"success": True, "task_id": "t", "status": status}))
+    assert read(STATUS, reply({"task_id": "t", "status": "failed"})).status == "failed"
     with pytest.raises(errors.ServerFault):
         read(DeleteMemory(user_id="u"), reply({"success": False}))
 
@@ -164,11 +176,28 @@ def test_without_a_code_the_status_speaks(status: int, name: str, body: bytes) -
     assert caught.value.status == status
 
 
-def test_retry_after_is_seconds() -> None:
-    for text, seconds in (("3", 3.0), ("0.5", 0.5), ("-1", 0.0), ("Sat, 21 Nov 2026 10:00:00 GMT", None)):
-        with pytest.raises(errors.RateLimited) as caught:
-            read(SEARCH, reply(None, code=40309, retry_after=text))
-        assert caught.value.retry_after == seconds
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("3", 3.0),
+        ("0.5", 0.5),
+        ("-1", 0.0),
+        ("Sat, 21 Nov 2026 10:00:30 GMT", 30.0),
+        ("Sat, 21 Nov 2026 09:00:00 GMT", 0.0),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(text: str, seconds: float | None) -> None:
+    with pytest.raises(errors.RateLimited) as caught:
+        read(SEARCH, reply(None, code=40309, retry_after=text, date="Sat, 21 Nov 2026 10:00:00 GMT"))
+    assert caught.value.retry_after == seconds
+
+
+def test_a_date_alone_tells_no_pause() -> None:
+    with pytest.raises(errors.RateLimited) as caught:
+        read(SEARCH, reply(None, code=40309, retry_after="Sat, 21 Nov 2026 10:00:30 GMT"))
+    assert caught.value.retry_after is None
 
 
 def test_a_servers_words_are_cut() -> None:
