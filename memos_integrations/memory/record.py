@@ -2,10 +2,10 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from memos_integrations.client import MemOS
 from memos_integrations.memory.prompt import strip
@@ -15,19 +15,39 @@ from memos_integrations.memory.writer import Writer
 from memos_integrations.wire.call import checked
 from memos_integrations.wire.calls import AddMessage
 
-__all__ = ["Said", "held", "hold", "record"]
+__all__ = ["Asked", "Said", "held", "hold", "record"]
 
+_MAX_RESULT = 8_000  # characters of a tool's result
 _MAX_HELD = 1_024  # turns begun and not yet recorded, and messages handed over, that are kept at hand for each client
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What the user or the assistant said, when (None: now), and under which `id` the framework knows it, if any."""
+class Asked:
+    """A tool that the assistant asked for: `arguments` is JSON text."""
 
-    role: Literal["user", "assistant"]
+    id: str
+    tool: str
+    arguments: str = field(repr=False)
+
+    def member(self) -> Mapping[str, Any]:
+        """As a message's `tool_calls` has it (contract §4)."""
+        return {"id": self.id, "type": "function", "function": {"name": self.tool, "arguments": _sent(self.arguments)}}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the user or the assistant said, when (None: now), and under which `id` the framework knows it, if any.
+
+    Where a user of ours opted in, also what the assistant `asked` of tools, and what a tool said to `answers`, the id
+    of a call.
+    """
+
+    role: Literal["user", "assistant", "tool"]
     text: str = field(repr=False)
     at: datetime | None = None
     id: str | None = None
+    asked: tuple[Asked, ...] = ()
+    answers: str | None = None
 
 
 def record(client: MemOS, scope: Scope, turn: Sequence[Said]) -> int:
@@ -38,16 +58,36 @@ def record(client: MemOS, scope: Scope, turn: Sequence[Said]) -> int:
     again, or counted by `flush` and `close`.
     """
     handed = client.share(_Handed, _Handed)
-    messages = [m for m in (_message(client, said) for said in turn if handed.first(scope, said)) if m["content"]]
+    new = [said for said in _paired(turn) if handed.first(scope, said)]
+    messages = [m for m in (_message(client, said) for said in new) if m["content"] or "tool_calls" in m]
     if messages:
         call = checked(AddMessage, {"messages": messages, **scope.marks()})
         client.share(Writer, lambda: Writer(client)).put(call)
     return len(messages)
 
 
-def _message(client: MemOS, said: Said) -> dict[str, str]:
-    text = strip(said.text).strip().encode("utf-8", "replace").decode()
-    return {"role": said.role, "content": text, "chat_time": said_at(said.at or datetime.now(UTC), client.timezone)}
+def _message(client: MemOS, said: Said) -> dict[str, Any]:
+    text = _sent(strip(said.text).strip())
+    when = said_at(said.at or datetime.now(UTC), client.timezone)
+    message: dict[str, Any] = {"role": said.role, "content": text, "chat_time": when}
+    if said.asked:
+        message["tool_calls"] = [asked.member() for asked in said.asked]
+    if said.answers is not None:
+        message |= {"tool_call_id": said.answers, "content": text[:_MAX_RESULT] or "(nothing)"}
+    return message
+
+
+def _sent(text: str) -> str:
+    """`text` as JSON can carry it: half a surrogate pair becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _paired(turn: Sequence[Said]) -> list[Said]:
+    """`turn` without calls that got no result, and without results that nobody called for: each is nonsense alone."""
+    results = {said.answers for said in turn if said.answers is not None}
+    whole = [replace(said, asked=tuple(a for a in said.asked if a.id in results)) for said in turn]
+    called = {asked.id for said in whole for asked in said.asked}
+    return [said for said in whole if said.role != "tool" or said.answers in called]
 
 
 class _Held:

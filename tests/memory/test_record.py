@@ -12,7 +12,7 @@ from memos_integrations import MemOS, Scope
 from memos_integrations.client import Degraded, Event, Recorded
 from memos_integrations.errors import BadRequest, RateLimited, Refused, ServerFault, Unreachable
 from memos_integrations.memory.prompt import render
-from memos_integrations.memory.record import Said, held, hold, record
+from memos_integrations.memory.record import Asked, Said, held, hold, record
 from memos_integrations.wire.answers import Added, Found
 from memos_integrations.wire.calls import AddMessage
 from memos_integrations.wire.envelope import Reply, Request
@@ -80,6 +80,26 @@ def test_what_we_injected_and_what_says_nothing_is_not_written(client: MemOS, en
     client.flush()
     assert written(client) == [("user", "I like tea.?")]
     assert len(engine.added) == 1
+
+
+def test_tools_are_written_in_whole_pairs(client: MemOS, engine: CountingEngine) -> None:
+    calls = (Asked("1", "look", '{"word": "tea"}'), Asked("2", "lost", "{}"))
+    turn = [
+        Said("user", "Look up tea."),
+        Said("assistant", "", asked=calls),
+        Said("tool", "x" * 9_000, answers="1"),
+        Said("tool", "", answers="nobody's"),
+        Said("assistant", "It is a plant."),
+    ]
+    assert record(client, ADA, turn) == 4
+    client.flush()
+    (call,) = engine.added
+    user, asked, result, answer = (turn.model_dump(exclude_none=True, exclude={"chat_time"}) for turn in call.turns)
+    assert list(asked["tool_calls"]) == [
+        {"id": "1", "type": "function", "function": {"name": "look", "arguments": '{"word": "tea"}'}}
+    ]
+    assert (result["role"], result["tool_call_id"], len(result["content"])) == ("tool", "1", 8_000)
+    assert (user["content"], answer["content"]) == ("Look up tea.", "It is a plant.")
 
 
 def test_writes_keep_their_order(client: MemOS) -> None:
