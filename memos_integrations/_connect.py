@@ -1,7 +1,10 @@
 """One word for every address: the one module that knows both the client and the engine."""
 
 import os
+import threading
+from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +14,19 @@ from memos_integrations.errors import Invalid, Unsupported
 if TYPE_CHECKING:
     from memos_integrations.engine import Engine
 
-__all__ = ["connect"]
+__all__ = ["borrow", "connect", "give_back"]
 
 _WAYS = (
     'connect("memos.db") keeps memories in that file, connect(":memory:") in this process; '
     "MEMOS_BASE_URL may name either, or an address that begins with https:// or http://; "
     "MEMOS_API_KEY or api_key= is a key of MemOS Cloud"
 )
+
+_SETTINGS = ("MEMOS_BASE_URL", "MEMOS_API_KEY", "MEMOS_IS_GLOBAL")
+
+_lock = threading.RLock()
+_opened: dict[tuple[str | None, ...], MemOS] = {}
+_borrowers: Counter[MemOS] = Counter()
 
 
 def connect(
@@ -59,6 +68,35 @@ def connect(
     if api_key is not None:
         raise Invalid("connect: a file takes no api_key: leave it out, or give an address that begins with https://")
     return _embedded(_path(where), deadline=deadline, retry=retry, on_event=on_event)
+
+
+def borrow(address: str | None = None) -> MemOS:
+    """What `connect(address)` opens, once for all adapters of this process; it stays open until all gave it back."""
+    key = (address, *(os.environ.get(setting) for setting in _SETTINGS))
+    with _lock:
+        client = _opened.get(key)
+        if client is None:
+            client = _opened[key] = connect(address)
+            client.on_close(partial(_let_go, client))
+        _borrowers[client] += 1
+        return client
+
+
+def give_back(client: MemOS) -> bool:
+    """Ends one `borrow`; True for the last, who closes the client. That takes its time, and nobody borrows it then."""
+    with _lock:
+        _borrowers[client] -= 1
+        last = _borrowers[client] <= 0
+        if last:
+            _let_go(client)
+        return last
+
+
+def _let_go(client: MemOS) -> None:
+    with _lock:
+        _borrowers.pop(client, None)
+        for key in [key for key, opened in _opened.items() if opened is client]:
+            del _opened[key]
 
 
 def _path(where: str) -> str:

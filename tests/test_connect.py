@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def test_a_file_keeps_memories(tmp_path: Path) -> None:
     for address in (tmp_path / "memos.db", str(tmp_path / "memos.db")):
         with connect(address) as client:
             assert client.address == str(tmp_path / "memos.db")
-            assert client.timezone.utcoffset(None) is not None
+            assert client.timezone.utcoffset(None) == timedelta(0)
             client.add_message(messages=HELLO, user_id="u", async_mode=False)
     with connect(tmp_path / "memos.db") as client:
         assert remembers(client)
@@ -117,7 +118,7 @@ def test_a_closed_client_says_so() -> None:
 
 @pytest.mark.parametrize("wrong", [{"deadline": 0}, {"deadline": "x"}, {"on_event": 5}])
 def test_bad_options_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises((Invalid, TypeError)):
+    with pytest.raises(Invalid):
         connect(":memory:", **wrong)
 
 

@@ -100,6 +100,13 @@ class Calls:
         """`close` will call it after its last flush, before the connections go."""
         self._shared.on_close(callback)
 
+    def listen(self, on_event: OnEvent) -> None:
+        """Adds a listener to the `on_event` callables of all that share these connections; one that is there stays one.
+
+        Raises `Invalid` for what can't be called, or must be awaited.
+        """
+        self._shared.listen(on_event)
+
     def emit(self, event: Event) -> None:
         """Tells the `on_event` callables. What one raises is logged once, and dropped."""
         self._shared.emit(event)

@@ -72,6 +72,11 @@ class Shared:
         else:
             self._local.mine().closes.append(callback)
 
+    def listen(self, on_event: OnEvent) -> None:
+        with self._local.mine().lock:
+            added = tuple(one for one in listeners(on_event) if one not in self._on_event)
+            self._on_event += added
+
     def emit(self, event: Event) -> None:
         for listener in self._on_event:
             try:

@@ -1,12 +1,13 @@
 """LangChain's messages and ours."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from memos_integrations.memory.record import Said
+from memos_integrations.memory.record import Asked, Said
 
 __all__ = ["asked_in", "index_of", "said_in", "with_protocol", "with_text_before"]
 
@@ -25,15 +26,26 @@ def index_of(messages: Sequence[BaseMessage], message_id: str | None) -> int | N
     return next((i for i, m in enumerate(messages) if message_id and m.id == message_id), None)
 
 
-def said_in(messages: Sequence[BaseMessage], asked_at: datetime) -> list[Said]:
-    """What the user and the assistant said: no system text, no tool traffic, no reasoning, no pictures."""
-    said = []
-    for message in messages:
-        if _is_asked(message):
-            said.append(Said("user", str(message.text), asked_at, message.id))
-        elif isinstance(message, AIMessage) and not message.tool_calls:
-            said.append(Said("assistant", str(message.text), id=message.id))
-    return said
+def said_in(messages: Sequence[BaseMessage], asked_at: datetime, *, tools: bool) -> list[Said]:
+    """What the user and the assistant said: no system text, no reasoning, no pictures; tool traffic with `tools`."""
+    all_said = (_said(message, asked_at) for message in messages)
+    return [said for said in all_said if said and (tools or not (said.asked or said.role == "tool"))]
+
+
+def _said(message: BaseMessage, asked_at: datetime) -> Said | None:
+    text = str(message.text)
+    if _is_asked(message):
+        return Said("user", text, asked_at, message.id)
+    if isinstance(message, AIMessage):
+        asked = tuple(Asked(call["id"] or "", call["name"], _json(call["args"])) for call in message.tool_calls)
+        return Said("assistant", text, id=message.id, asked=asked)
+    if isinstance(message, ToolMessage):
+        return Said("tool", text, id=message.id, answers=message.tool_call_id)
+    return None
+
+
+def _json(arguments: object) -> str:
+    return json.dumps(arguments, ensure_ascii=False, default=str)
 
 
 def with_text_before(messages: Sequence[AnyMessage], message_id: str | None, text: str) -> list[AnyMessage]:

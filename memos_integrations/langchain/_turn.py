@@ -54,19 +54,22 @@ def text_of(messages: Sequence[BaseMessage], turn: Turn) -> str | None:
     return None if place is None else str(messages[place].text)
 
 
-def unwritten(messages: Sequence[BaseMessage], turn: Turn, kept: Said | None) -> list[Said]:
+def unwritten(messages: Sequence[BaseMessage], turn: Turn, kept: Said | None, *, tools: bool) -> list[Said]:
     """What is to be written at the end of a turn: nothing of one in which the user said nothing.
 
-    `kept` is the user's text, in case it was summarised away.
+    `kept` is the user's text, in case it was summarised away; `tools`: with tool calls and their results.
     """
     asked_at = datetime.fromisoformat(turn["at"])
     places = [index_of(messages, turn["since"]), index_of(messages, turn["asked"])]
     start = next((place for place in places if place is not None), None)
-    said = _after_summary(messages, asked_at, kept) if start is None else said_in(messages[start:], asked_at)
+    if start is None:
+        said = _after_summary(messages, asked_at, kept)
+    else:
+        said = said_in(messages[start:], asked_at, tools=tools)
     return said if any(each.role == "user" and each.text.strip() for each in said) else []
 
 
 def _after_summary(messages: Sequence[BaseMessage], asked_at: datetime, kept: Said | None) -> list[Said]:
     latest = max((i for i, m in enumerate(messages) if isinstance(m, HumanMessage)), default=-1)
-    answers = [said for said in said_in(messages[latest + 1 :], asked_at) if said.role == "assistant"]
+    answers = [said for said in said_in(messages[latest + 1 :], asked_at, tools=False) if said.role == "assistant"]
     return [*([kept] if kept else []), *answers[-1:]]

@@ -1,5 +1,6 @@
 """Long-term memory for `create_agent`."""
 
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, NotRequired
@@ -10,8 +11,10 @@ from langgraph.config import get_config
 from langgraph.runtime import Runtime
 from typing_extensions import Unpack
 
-from memos_integrations._connect import connect
+from memos_integrations._connect import borrow, give_back
 from memos_integrations.client import MemOS
+from memos_integrations.errors import Invalid
+from memos_integrations.langchain._events import tell_stream
 from memos_integrations.langchain._identity import Resolver, conversation_of, user_of
 from memos_integrations.langchain._messages import with_protocol, with_text_before
 from memos_integrations.langchain._turn import Turn, begin, text_of, unwritten
@@ -35,18 +38,22 @@ class MemOSMiddleware(AgentMiddleware[_State, Any, Any]):
     One search and one write a user turn, whatever the number of model calls. Recalled text goes into the request
     copy only: never into state, checkpoints or streams. One instance serves any number of users at once.
 
-    `client`: a `MemOS` (see `connect`); None: `connect()`, which reads the environment. `user_id`: fixed, or a
+    `client`: a `MemOS` (see `connect`); None: `connect()`, which reads the environment; adapters made so share one
+    client, which the last to be closed closes. `user_id`: fixed, or a
     callable `(runtime, config) -> str`; None: the server's authenticated user, the run's context, or its
     configurable. `conversation_id`: fixed; None: the context's or the configurable's, else the thread_id, else
     one made for the run. `placement`: "user" (default) sets memories beside the user's text and a static
     protocol into the system message, which keeps a provider's prompt cache; "system" sets both into the system
     message. `recall`, `record`: False leaves that half out. `record_subagents`: also record runs inside another
-    agent's tools, whose "user" is a model (default: no). `timezone`: the reader's IANA zone for times in the
+    agent's tools, whose "user" is a model (default: no). `record_tools`: also write tool calls with their results,
+    of which MemOS makes tool memories (default: no). `timezone`: the reader's IANA zone for times in the
     prompt (default: the server's). `name` tells several instances in one agent apart. Further keywords are
     `Recall`'s: limits, relativity, filter, knowledgebase_ids, recall_seconds (3 s), on_error ("warn").
 
     Raises `Invalid` at once for arguments out of bounds, and in the run when no user is given. A service that
-    fails never fails the run: recall goes on without memories and recording tries again.
+    fails never fails the run: recall goes on without memories and recording tries again. `stream_mode="custom"` shows
+    what came of a recall: `{"type": "memos.recalled" | "memos.degraded", ...}`, with the members of `Recalled` and
+    `Degraded`. A turn is delivered beside the run: `connect(..., on_event=...)` hears of that too.
 
     >>> from memos_integrations import connect
     >>> memory = MemOSMiddleware(connect(":memory:"), user_id="ada")
@@ -68,6 +75,7 @@ class MemOSMiddleware(AgentMiddleware[_State, Any, Any]):
         recall: bool = True,
         record: bool = True,
         record_subagents: bool = False,
+        record_tools: bool = False,
         timezone: str | None = None,
         name: str | None = None,
         **options: Unpack[RecallOptions],
@@ -77,17 +85,34 @@ class MemOSMiddleware(AgentMiddleware[_State, Any, Any]):
         self._marks = {"agent_id": agent_id, "app_id": app_id, "tags": tags, "info": info or {}}
         self._scope("anybody" if user_id is None or callable(user_id) else user_id, conversation_id)
         self._policy = Recall(**options)
-        self._client = connect() if client is None else client_of(client, "MemOSMiddleware")
-        self._reader = reader_zone(timezone, self._client)
+        self._lock, self._borrowed = threading.Lock(), client is None
+        self._client = borrow() if client is None else client_of(client, "MemOSMiddleware")
+        try:
+            self._reader = reader_zone(timezone, self._client)
+        except Invalid:
+            self.close()
+            raise
+        self._client.listen(tell_stream)
         self._user, self._conversation = user_id, conversation_id
         self._placement: Form = placement
         self._recalls, self._records, self._records_subagents = recall, record, record_subagents
+        self._records_tools = record_tools
         self._name = name or type(self).__name__
 
     @property
     def name(self) -> str:
         """What tells this instance from others of one agent."""
         return self._name
+
+    def close(self) -> None:
+        """Closes the client that this instance opened, when no other has it too; one it was handed is the caller's."""
+        if (client := self._given_back()) is not None:
+            client.close()
+
+    async def aclose(self) -> None:
+        """The same without blocking the loop."""
+        if (client := self._given_back()) is not None:
+            await client.aio.close()
 
     def before_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Notes where the turn begins, and recalls."""
@@ -122,7 +147,7 @@ class MemOSMiddleware(AgentMiddleware[_State, Any, Any]):
             return None
         scope = self._scope(turn["user"], turn["conversation"])
         kept = held(self._client, scope, turn["asked"])
-        record(self._client, scope, unwritten(state["messages"], turn, kept))
+        record(self._client, scope, unwritten(state["messages"], turn, kept, tools=self._records_tools))
         return self._noted(state, {**turn, "since": None})
 
     async def aafter_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:
@@ -166,6 +191,12 @@ class MemOSMiddleware(AgentMiddleware[_State, Any, Any]):
             return request.override(system_message=with_protocol(request.system_message, PROTOCOL, block))
         messages = with_text_before(request.messages, turn["asked"] if turn else None, block)
         return request.override(system_message=with_protocol(request.system_message, PROTOCOL), messages=messages)
+
+    def _given_back(self) -> MemOS | None:
+        """The client to be closed, if any."""
+        with self._lock:
+            borrowed, self._borrowed = self._borrowed, False
+        return self._client if borrowed and give_back(self._client) else None
 
     def _scope(self, user_id: str, conversation_id: str | None) -> Scope:
         return Scope(user_id=user_id, conversation_id=conversation_id, **self._marks)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ Needs the extra: `pip install 'memos-integrations[llama-index]'`.
 """
 
 try:
+    from memos_integrations.llama_index.events import MemOSDegradedEvent, MemOSRecallEvent, MemOSWriteEvent
     from memos_integrations.llama_index.memory import MemOSMemory
 except ModuleNotFoundError as missing:
     if (missing.name or "").partition(".")[0] != "llama_index":
@@ -13,4 +14,4 @@ except ModuleNotFoundError as missing:
         "pip install 'memos-integrations[llama-index]'"
     ) from missing
 
-__all__ = ["MemOSMemory"]
+__all__ = ["MemOSDegradedEvent", "MemOSMemory", "MemOSRecallEvent", "MemOSWriteEvent"]

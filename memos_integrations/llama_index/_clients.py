@@ -1,27 +1,21 @@
-"""The clients of this process that memories find again, by name or by address.
+"""The clients of this process that memories find again by name.
 
 LlamaIndex dumps and restores a context's memory before every further run on that context, not only to store it; what is
 restored then must come upon the client that the first one had, and not open one more for each run.
 """
 
-import os
 import threading
-from collections import Counter
 from uuid import uuid4
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from memos_integrations._connect import connect
+from memos_integrations._connect import give_back
 from memos_integrations.client import MemOS
 
-__all__ = ["borrow", "client_named", "give_back", "name_of"]
-
-_SETTINGS = ("MEMOS_BASE_URL", "MEMOS_API_KEY", "MEMOS_IS_GLOBAL")
+__all__ = ["client_named", "let_go", "name_of"]
 
 _lock = threading.RLock()
 _names: WeakKeyDictionary[MemOS, str] = WeakKeyDictionary()
 _named: WeakValueDictionary[str, MemOS] = WeakValueDictionary()
-_opened: dict[tuple[str | None, ...], MemOS] = {}
-_borrowers: Counter[str] = Counter()
 
 
 def name_of(client: MemOS) -> str:
@@ -36,32 +30,20 @@ def name_of(client: MemOS) -> str:
 
 
 def client_named(name: str | None) -> MemOS | None:
-    """The open client of that name; None when it is another process's, closed or gone."""
-    return None if name is None else _named.get(name)
-
-
-def borrow(address: str | None) -> MemOS:
-    """What `connect(address)` opens, once for all memories of this process; it stays open until all gave it back."""
-    key = (address, *(os.environ.get(setting) for setting in _SETTINGS))
+    """The open client of that name; None when it is another process's, closed, about to be closed or gone."""
     with _lock:
-        client = _opened.get(key)
-        if client is None:
-            client = _opened[key] = connect(address)
-        _borrowers[name_of(client)] += 1
-        return client
+        return None if name is None else _named.get(name)
 
 
-def give_back(client: MemOS) -> bool:
-    """Ends one `borrow`; True for the last, who closes the client."""
+def let_go(client: MemOS) -> bool:
+    """Gives a borrowed client back; True for the last, who closes it: by its name it is not found any more."""
     with _lock:
-        name = name_of(client)
-        _borrowers[name] -= 1
-        return _borrowers[name] <= 0
+        last = give_back(client)
+        if last:
+            _forget(name_of(client))
+        return last
 
 
 def _forget(name: str) -> None:
     with _lock:
-        closed = _named.pop(name, None)
-        _borrowers.pop(name, None)
-        for key in [key for key, client in _opened.items() if client is closed]:
-            del _opened[key]
+        _named.pop(name, None)

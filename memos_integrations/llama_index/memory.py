@@ -11,12 +11,14 @@ from llama_index.core.memory import BaseMemory
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
 from typing_extensions import Unpack
 
+from memos_integrations._connect import borrow
 from memos_integrations.client import MemOS
 from memos_integrations.errors import MemOSError, Unsupported
-from memos_integrations.llama_index._clients import borrow, client_named, give_back, name_of
+from memos_integrations.llama_index._clients import client_named, let_go, name_of
 from memos_integrations.llama_index._history import History, Question
 from memos_integrations.llama_index._messages import text_of
 from memos_integrations.llama_index._placement import Placement, form_of, placed
+from memos_integrations.llama_index.events import dispatch
 from memos_integrations.memory.handed import client_of, reader_zone
 from memos_integrations.memory.prompt import render
 from memos_integrations.memory.recall import NOTHING, Recall, RecallOptions
@@ -35,7 +37,7 @@ class MemOSMemory(BaseMemory):
 
     Seen by FunctionAgent, ReActAgent, CodeActAgent, AgentWorkflow and the chat engines: one search and one write a
     user turn, whatever the number of steps. Recalled text is in the copies that `get` returns, never in the
-    history. Make it with `from_defaults`; one memory is one user's conversation.
+    history. Make it with `from_defaults`; one memory is one user's conversation. LlamaIndex's handlers get `events`.
 
     A context keeps history, scope and what is not yet written, through JSON too; the client's address is kept, its
     key is not: restored in another process, the memory calls `connect(address)`, or waits for `attach(client)` where
@@ -97,13 +99,12 @@ class MemOSMemory(BaseMemory):
     ) -> Self:
         """A memory for `user_id` (required: there is no default user).
 
-        `conversation_id` None makes one up. `client` None means `connect()`, which reads the environment; memories
+        `conversation_id` None makes one up. `client` None means `connect()`, which reads the environment; adapters
         made so share one client. `placement`: "user" (default) sets memories before the user's latest words, which
-        every agent and engine sees; "system" into the history's system message or one of its own, beside the one that
-        an agent makes of its prompt, and ReActAgent and CodeActAgent drop it when they have no prompt; "off" recalls
-        nothing. `record` False writes nothing. `chat_history` is adopted as already known. Further keywords are
-        `Recall`'s: limits, relativity, filter, knowledgebase_ids, recall_seconds (3 s), on_error ("warn"). Raises
-        `Invalid` for arguments out of bounds, before any I/O.
+        every agent and engine sees; "system" into the history's system message or one of its own, beside the one of an
+        agent's prompt (ReActAgent and CodeActAgent without a prompt drop it); "off" recalls nothing. `record` False
+        writes nothing. `chat_history` is adopted as already known. Further keywords are `Recall`'s: limits, relativity,
+        filter, knowledgebase_ids, recall_seconds (3 s), on_error ("warn"). Raises `Invalid` before any I/O.
         """
         memory = cls(
             scope=Scope(
@@ -127,13 +128,14 @@ class MemOSMemory(BaseMemory):
     def attach(self, client: MemOS) -> Self:
         """Gives a restored memory its client, and the client what was waiting to be written."""
         reader_zone(self.timezone, client_of(client, "MemOSMemory"))
+        client.listen(dispatch)
         self._client = client
         self.address, self.client_name = client.address, name_of(client)
         self._deliver(client)
         return self
 
     def close(self) -> None:
-        """Closes the client that this memory opened, when no other uses it; one it was handed is the caller's."""
+        """Closes the client that this memory opened, when no other has it too; one it was handed is the caller's."""
         if (client := self._given_back()) is not None:
             client.close()
 
@@ -294,4 +296,4 @@ class MemOSMemory(BaseMemory):
         """The client to be closed, if any."""
         with self._lock:
             client, self._borrowed = self._borrowed, None
-        return client if client is not None and give_back(client) else None
+        return client if client is not None and let_go(client) else None

@@ -11,8 +11,9 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 import memos_integrations.langchain
+from memos_integrations import _connect
 from memos_integrations.client import AsyncMemOS, MemOS
-from memos_integrations.errors import Invalid
+from memos_integrations.errors import Invalid, Unreachable
 from memos_integrations.langchain import MemOSMiddleware, middleware
 from memos_integrations.memory.scope import Scope
 from tests.fakes import CountingEngine
@@ -85,27 +86,29 @@ def test_the_async_client_is_refused_with_the_way_to_go(client: MemOS) -> None:
 
 def test_without_a_client_it_connects_as_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEMOS_BASE_URL", ":memory:")
-    opened: list[MemOS] = []
+    opened, really = list[MemOS](), _connect.connect
 
-    def connect() -> MemOS:
-        opened.append(memos_integrations.connect())
+    def connect(address: str | None) -> MemOS:
+        opened.append(really(address))
         return opened[0]
 
-    monkeypatch.setattr(middleware, "connect", connect)
+    monkeypatch.setattr(_connect, "connect", connect)
     memory = MemOSMiddleware(user_id="ada")
     create_agent(Scripted(script=after_tools(0)), [], middleware=[memory]).invoke(said(), at(None))
     (client,) = opened
     assert client.flush() == 0
     stored = client.get_message(user_id="ada", conversation_id="t1")
     assert [message.content for message in stored.message_detail_list] == [QUESTION, ANSWER]
-    client.close()
+    memory.close()
+    with pytest.raises(Unreachable, match="closed"):
+        client.get_message(user_id="ada", conversation_id="t1")
 
 
 def test_bad_arguments_open_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    def connect() -> MemOS:
+    def connect(address: str | None) -> MemOS:
         raise AssertionError("opened")
 
-    monkeypatch.setattr(middleware, "connect", connect)
+    monkeypatch.setattr(_connect, "connect", connect)
     for options in ({"placement": "tool"}, {"user_id": ""}, {"top_k": 3}):
         wrong: Any = options
         with pytest.raises(Invalid):

@@ -67,6 +67,20 @@ def test_no_tool_traffic_no_system_text_no_reasoning_no_pictures(
     assert spoken(engine) == [("user", f"Look: {QUESTION}"), ("assistant", ANSWER)]
 
 
+def test_tool_traffic_is_written_where_it_is_asked_for(client: MemOS, engine: CountingEngine) -> None:
+    agent_with(client, after_tools(2), record_tools=True).invoke(said(), at())
+    client.flush()
+    (call,) = engine.added
+    roles = [turn.role for turn in call.turns]
+    assert roles == ["user", "assistant", "tool", "assistant", "tool", "assistant"]
+    for asked, result in zip(call.turns[1:5:2], call.turns[2:5:2], strict=True):
+        (wanted,) = asked.model_dump()["tool_calls"]
+        assert wanted["id"] == result.tool_call_id
+        assert wanted["function"]["name"] == "look_up"
+        assert result.text
+    assert call.turns[-1].text == ANSWER
+
+
 def test_a_system_message_among_the_users_is_not_written(client: MemOS, engine: CountingEngine) -> None:
     given = [HumanMessage(QUESTION), SystemMessage("Speak French.")]
     agent_with(client, after_tools(0)).invoke({"messages": given}, at())
