@@ -1,6 +1,7 @@
 """One word for every address: the one module that knows both the client and the engine."""
 
 import os
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterable
@@ -12,10 +13,14 @@ from memos_integrations.client import MemOS, OnEvent, Retry
 from memos_integrations.errors import Invalid, Unsupported
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from memos_integrations.engine import Engine
 
 __all__ = ["borrow", "connect", "give_back"]
 
+_MEMORY = ":memory:"
+_HOST = re.compile(r"[A-Za-z0-9.-]+:\d{1,5}(/|$)")
 _WAYS = (
     'connect("memos.db") keeps memories in that file, connect(":memory:") in this process; '
     "MEMOS_BASE_URL may name either, or an address that begins with https:// or http://; "
@@ -32,7 +37,7 @@ _borrowers: Counter[MemOS] = Counter()
 def connect(
     address: str | os.PathLike[str] | None = None,
     *,
-    api_key: str | None = None,
+    api_key: "str | SecretStr | None" = None,
     is_global: bool | None = None,
     timezone: str | None = None,
     deadline: float = 30.0,
@@ -50,7 +55,7 @@ def connect(
     ...     client.address
     ':memory:'
     """
-    where = (os.environ.get("MEMOS_BASE_URL", "") if address is None else os.fspath(address)).strip()
+    where = os.environ.get("MEMOS_BASE_URL", "").strip() if address is None else _text_of(address)
     keyed = api_key or os.environ.get("MEMOS_API_KEY", "").strip()
     if not where and (address is not None or not keyed):
         raise Invalid(f"connect: no address: {_WAYS}", field="address", rule="missing")
@@ -65,13 +70,19 @@ def connect(
             retry=retry,
             on_event=on_event,
         )
-    if api_key is not None:
-        raise Invalid("connect: a file takes no api_key: leave it out, or give an address that begins with https://")
+    for name, given in (("api_key", api_key), ("is_global", is_global), ("timezone", timezone)):
+        if given is not None:
+            raise Invalid(f"connect: the embedded engine takes no {name}: leave it out, or give an https:// address")
     return _embedded(_path(where), deadline=deadline, retry=retry, on_event=on_event)
 
 
 def borrow(address: str | None = None) -> MemOS:
-    """What `connect(address)` opens, once for all adapters of this process; it stays open until all gave it back."""
+    """What `connect(address)` opens, once for all adapters of this process; it stays open until all gave it back.
+
+    Raises `Unsupported` for ":memory:", which is another engine each time: adapters wait for `attach(client)` there.
+    """
+    if address == _MEMORY:
+        raise Unsupported("an engine in memory can't be found again by its address: call attach(client)")
     key = (address, *(os.environ.get(setting) for setting in _SETTINGS))
     with _lock:
         client = _opened.get(key)
@@ -99,14 +110,33 @@ def _let_go(client: MemOS) -> None:
             del _opened[key]
 
 
+def _text_of(address: object) -> str:
+    text = os.fspath(address) if isinstance(address, str | os.PathLike) else None
+    if not isinstance(text, str):
+        raise Invalid(f"connect: an address is text or a path (given: {type(address).__name__})", field="address")
+    return text if text.strip() else ""
+
+
 def _path(where: str) -> str:
     if "://" in where:
         raise Unsupported(f"connect: no address of this form is known: {_WAYS}")
-    if where == ":memory:":
+    if where == _MEMORY:
         return where
-    path = Path(where).expanduser().absolute()
-    if not path.parent.is_dir() or path.is_dir():
-        raise Invalid("connect: a file needs a folder that is there, and can't be a folder itself", field="address")
+    if _HOST.match(where):
+        raise Invalid("connect: a host and port needs http:// or https:// before it", field="address")
+    try:
+        path = Path(where).expanduser().absolute()
+        if path.is_dir():
+            raise Invalid("connect: the address is a folder: name a file in it", field="address")
+        if not path.parent.is_dir():
+            raise Invalid("connect: a file needs a folder that is there: make it first", field="address")
+        os.lstat(path)  # a name too long, or one that no system takes
+    except FileNotFoundError:
+        return str(path)
+    except Invalid:
+        raise
+    except (OSError, RuntimeError, ValueError) as error:
+        raise Invalid(f"connect: no file can have this path ({type(error).__name__})", field="address") from None
     return str(path)
 
 

@@ -93,8 +93,12 @@ def test_a_file_needs_a_folder_and_no_key(tmp_path: Path) -> None:
         connect(tmp_path / "nowhere" / "memos.db")
     with pytest.raises(Invalid, match="folder"):
         connect(tmp_path)
-    with pytest.raises(Invalid, match="no api_key"):
-        connect(":memory:", api_key="mpg-1")
+    for wrong in ({"api_key": "mpg-1"}, {"is_global": True}, {"timezone": "Europe/Paris"}):
+        with pytest.raises(Invalid, match=f"no {next(iter(wrong))}"):
+            connect(":memory:", **wrong)
+    for address in ("localhost:8000", "10.0.0.1:80/api", "memos.example:443"):
+        with pytest.raises(Invalid, match="http://"):
+            connect(address)
 
 
 def test_flushing_delivers_what_was_recorded_and_refines_it() -> None:
@@ -139,3 +143,9 @@ def test_a_turn_recorded_right_before_the_end_of_the_process_is_kept(tmp_path: P
         assert [m.content for m in client.get_message(user_id="u", conversation_id="c").message_detail_list] == [
             "I moved to Lyon."
         ]
+
+
+@pytest.mark.parametrize("address", ["~nosuchuser/x.db", "a\0b", "x" * 300, b"memos.db", 5, ["memos.db"]])
+def test_what_can_be_no_file_is_refused_in_our_words(address: Any) -> None:
+    with pytest.raises(Invalid, match=r"^connect: "):
+        connect(address)

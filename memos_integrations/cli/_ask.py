@@ -96,17 +96,32 @@ def _spoken(messages: list[Message]) -> Iterator[list[Message]]:
 
 
 def _values(text: str) -> Iterator[tuple[str, Any]]:
-    try:
-        yield "the file", json.loads(text)
+    whole = _whole(text)
+    if whole is not None:
+        yield from whole
         return
-    except ValueError:
-        pass
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):  # U+2028 and its like may stand inside a JSON text
         if line.strip():
             try:
                 yield f"line {number}", json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise Invalid(f"line {number} is not JSON: give a JSON file, or one JSON value a line") from None
+
+
+def _whole(text: str) -> list[tuple[str, Any]] | None:
+    """A file that is one JSON value; a list of conversations is as good as a line each. None where it is not."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    except RecursionError:
+        raise Invalid("the file is nested too deeply to be a chat") from None
+    several = isinstance(value, list) and value and all(_is_conversation(each) for each in value)
+    return [(f"conversation {n}", each) for n, each in enumerate(value, 1)] if several else [("the file", value)]
+
+
+def _is_conversation(value: Any) -> bool:
+    return isinstance(value, list) or (isinstance(value, dict) and "messages" in value)
 
 
 def _message(place: str, value: Any) -> Message:

@@ -10,8 +10,7 @@ import ssl
 import weakref
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext, suppress
-from functools import cache, lru_cache
-from importlib.metadata import PackageNotFoundError, version
+from functools import lru_cache
 from typing import Any
 
 import httpcore
@@ -20,7 +19,7 @@ import httpx
 from memos_integrations.client._clock import left, until
 from memos_integrations.client._pool import KEPT, AsyncPool, Pool
 from memos_integrations.client._process import PerProcess
-from memos_integrations.client._settings import Settings
+from memos_integrations.client._settings import Settings, user_agent
 from memos_integrations.errors import Invalid, Unreachable
 from memos_integrations.wire.envelope import Reply, Request
 
@@ -30,6 +29,9 @@ _ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_ex
 _PIECE = 65_536  # bytes written between two looks at the clock
 _REDACTED_FROM = 8  # characters; a shorter key is no secret, and would be "found" inside ordinary words
 _NO_LIMIT = httpx.Timeout(None)  # each request brings its own
+
+
+_FAILURES = (httpx.HTTPError, TimeoutError, RuntimeError)
 
 
 class HttpTransport:
@@ -55,8 +57,8 @@ class HttpTransport:
             with until(seconds), self._line(seconds) as client:
                 asked = self._talk.asked(client, request, body, _shortened(client.timeout, seconds))
                 return self._talk.reply(client.send(asked, follow_redirects=False))
-        except (httpx.RequestError, TimeoutError) as error:
-            raise self._talk.failure(error, body) from _harmless(error)
+        except _FAILURES as error:
+            return self._talk.failed(error, body, ours=self._theirs is None)
 
     def close(self) -> None:
         """Closes the connections; those in use when their call is over."""
@@ -106,8 +108,8 @@ class AsyncHttpTransport:
             async with asyncio.timeout(seconds), line as client:
                 asked = self._talk.asked(client, request, body, client.timeout)
                 return self._talk.reply(await client.send(asked, follow_redirects=False))
-        except (httpx.RequestError, TimeoutError) as error:
-            raise self._talk.failure(error, body) from _harmless(error)
+        except _FAILURES as error:
+            return self._talk.failed(error, body, ours=self._theirs is None)
 
 
 class _Talk:
@@ -128,7 +130,7 @@ class _Talk:
         self, client: httpx.Client | httpx.AsyncClient, request: Request, body: "_Body", timeout: httpx.Timeout
     ) -> httpx.Request:
         """`request` in httpx's terms, with what the client adds of its own."""
-        headers = {**request.headers, **self._authorization, "user-agent": _agent()}
+        headers = {**request.headers, **self._authorization, "user-agent": user_agent()}
         url, query = self._url(request.path), dict(request.query) or None
         made = client.build_request(
             request.method, url, content=request.body, params=query, headers=headers, timeout=timeout
@@ -144,19 +146,22 @@ class _Talk:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
         return Reply(response.status_code, body, headers)
 
-    def failure(self, error: Exception, body: "_Body") -> Unreachable:
+    def failed(self, error: Exception, body: "_Body", *, ours: bool) -> Reply:
+        """Raises what `error` means. A user's own client may have hooks that raise for a status: that is a reply.
+
+        Their client may also be closed, or belong to another loop, which httpx and asyncio tell by RuntimeError.
+        """
+        if isinstance(error, httpx.HTTPStatusError):
+            return Reply(error.response.status_code)
+        if ours and isinstance(error, RuntimeError):
+            raise error
+        raise self._failure(error, body) from _harmless(error)
+
+    def _failure(self, error: Exception, body: "_Body") -> Unreachable:
         """By class names only: the text of an error may quote what the server sent."""
         names = " from ".join(dict.fromkeys((type(error).__name__, type(_root(error)).__name__)))
         fate = "the request was under way, and may have been carried out" if body.begun else "nothing was sent"
         return Unreachable(f"no reply from {self._host} ({names}): {fate}", sent=body.begun)
-
-
-@cache
-def _agent() -> str:
-    try:
-        return f"memos-integrations/{version('memos-integrations')}"
-    except PackageNotFoundError:  # run from a source tree
-        return "memos-integrations"
 
 
 class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):

@@ -3,6 +3,8 @@
 import os
 from dataclasses import dataclass
 from datetime import UTC, timedelta, timezone, tzinfo
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -10,7 +12,7 @@ from pydantic import SecretStr
 
 from memos_integrations.errors import Invalid
 
-__all__ = ["Settings", "settings", "zone"]
+__all__ = ["Settings", "settings", "user_agent", "zone"]
 
 _CLOUD = "https://memos.memtensor.cn/api/openmem/v1"
 _GLOBAL_CLOUD = "https://api.memt.ai/platform/api/openmem/v1"
@@ -136,3 +138,12 @@ def zone(name: str) -> tzinfo:
         field="timezone",
         rule="timezone",
     )
+
+
+@cache
+def user_agent() -> str:
+    """Who asks: this package and its version."""
+    try:
+        return f"memos-integrations/{version('memos-integrations')}"
+    except PackageNotFoundError:  # run from a source tree
+        return "memos-integrations"

@@ -10,9 +10,9 @@ from uuid import uuid4
 from llama_index.core.base.llms.types import ChatMessage, MessageRole
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from memos_integrations.llama_index._messages import answer_of, copy_of, text_of
+from memos_integrations.llama_index._messages import answer_of, calls_in, copy_of, result_in, text_of
 from memos_integrations.llama_index._window import window
-from memos_integrations.memory.record import Said
+from memos_integrations.memory.record import Asked, Said
 
 __all__ = ["Entry", "History", "Question", "Unwritten"]
 
@@ -47,13 +47,20 @@ class Entry(BaseModel):
 class Unwritten(BaseModel):
     """Something said that MemOS does not know yet."""
 
-    role: Role
+    role: Role | Literal["tool"]
     text: str = Field(repr=False)
-    at: datetime
+    at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    asked: tuple[Asked, ...] = Field(default=(), repr=False)
+    answers: str | None = None
+
+    @property
+    def concludes(self) -> bool:
+        """Whether the assistant answers with it."""
+        return self.role == "assistant" and not self.asked
 
     def said(self) -> Said:
         """The same for the writer."""
-        return Said(self.role, self.text, self.at)
+        return Said(self.role, self.text, self.at, asked=self.asked, answers=self.answers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,7 @@ class History(BaseModel):
     entries: list[Entry] = Field(default_factory=list, repr=False)
     unwritten: list[Unwritten] = Field(default_factory=list, repr=False)
     turn: str = Field(default_factory=_new_turn)  # the present one's name
+    tools: bool = False  # whether tool calls and their results are written too
 
     _next: str = PrivateAttr(default_factory=_new_turn)
 
@@ -107,6 +115,7 @@ class History(BaseModel):
     def _put_steps(self, messages: Sequence[ChatMessage]) -> None:
         """Of an agent's steps only a last, plain word of the assistant was said to the user."""
         entries = [Entry(message=copy_of(message)) for message in messages]
+        self.unwritten += [step for step in map(_step, messages) if step is not None] if self.tools else []
         if entries and answer_of(entries[-1].message) is not None:
             entries[-1].speech = True
             self._to_write(entries[-1].said())
@@ -162,14 +171,22 @@ class History(BaseModel):
 
     def _told(self) -> int:
         """How much of what is unwritten belongs to finished turns."""
-        return next((i for i in range(len(self.unwritten), 0, -1) if self.unwritten[i - 1].role == "assistant"), 0)
+        return next((i for i in range(len(self.unwritten), 0, -1) if self.unwritten[i - 1].concludes), 0)
 
     def _spoken(self) -> list[Speech]:
         return [said for said in (entry.said() for entry in self.entries) if said is not None]
 
     def _to_write(self, said: Speech | None) -> None:
         if said and said[1].strip():
-            self.unwritten.append(Unwritten(role=said[0], text=said[1], at=datetime.now(UTC)))
+            self.unwritten.append(Unwritten(role=said[0], text=said[1]))
+
+
+def _step(message: ChatMessage) -> Unwritten | None:
+    """A tool call, or a result, that is to be written; None for anything else."""
+    if asked := calls_in(message):
+        return Unwritten(role="assistant", text=text_of(message), asked=asked)
+    result = result_in(message)
+    return None if result is None else Unwritten(role="tool", text=result[1], answers=result[0])
 
 
 def _entry(message: ChatMessage) -> Entry:

@@ -1,10 +1,13 @@
 """LlamaIndex's messages and ours."""
 
+import json
 import re
 
-from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
+from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock, ToolCallBlock
 
-__all__ = ["answer_of", "copy_of", "has_tool_calls", "text_of"]
+from memos_integrations.memory.record import Asked
+
+__all__ = ["answer_of", "calls_in", "copy_of", "has_tool_calls", "result_in", "text_of"]
 
 _ASSISTANTS = frozenset({MessageRole.ASSISTANT, MessageRole.CHATBOT, MessageRole.MODEL})
 # ReActAgent stores its whole trace: Thought, Action and Observation over and over, then a Thought and the Answer.
@@ -15,6 +18,22 @@ _ANSWER = re.compile(r"\A.*^\s*Thought:.*?^Answer:", re.DOTALL | re.MULTILINE)
 def text_of(message: ChatMessage) -> str:
     """The message's words; no thinking, no tool traffic, no pictures. "" when there are none."""
     return "\n".join(block.text for block in message.blocks if isinstance(block, TextBlock))
+
+
+def calls_in(message: ChatMessage) -> tuple[Asked, ...]:
+    """The tools that a model asks for in it, in the present form (blocks)."""
+    blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
+    return tuple(Asked(block.tool_call_id or "", block.tool_name, _json(block.tool_kwargs)) for block in blocks)
+
+
+def result_in(message: ChatMessage) -> tuple[str, str] | None:
+    """A tool's result in it: the id of its call, and its words."""
+    call = message.additional_kwargs.get("tool_call_id")
+    return (call, text_of(message)) if message.role == MessageRole.TOOL and isinstance(call, str) else None
+
+
+def _json(arguments: object) -> str:
+    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False, default=str)
 
 
 def has_tool_calls(message: ChatMessage) -> bool:

@@ -13,7 +13,7 @@ from typing_extensions import Unpack
 
 from memos_integrations._connect import borrow
 from memos_integrations.client import MemOS
-from memos_integrations.errors import MemOSError, Unsupported
+from memos_integrations.errors import MemOSError
 from memos_integrations.llama_index._clients import client_named, let_go, name_of
 from memos_integrations.llama_index._history import History, Question
 from memos_integrations.llama_index._messages import text_of
@@ -92,6 +92,7 @@ class MemOSMemory(BaseMemory):
         info: Mapping[str, Any] | None = None,
         placement: Placement = "user",
         record: bool = True,
+        record_tools: bool = False,
         token_limit: int = 30_000,
         timezone: str | None = None,
         chat_history: Sequence[ChatMessage] = (),
@@ -103,8 +104,9 @@ class MemOSMemory(BaseMemory):
         made so share one client. `placement`: "user" (default) sets memories before the user's latest words, which
         every agent and engine sees; "system" into the history's system message or one of its own, beside the one of an
         agent's prompt (ReActAgent and CodeActAgent without a prompt drop it); "off" recalls nothing. `record` False
-        writes nothing. `chat_history` is adopted as already known. Further keywords are `Recall`'s: limits, relativity,
-        filter, knowledgebase_ids, recall_seconds (3 s), on_error ("warn"). Raises `Invalid` before any I/O.
+        writes nothing, `record_tools` also tool calls with their results. `chat_history` is adopted as already known.
+        Further keywords are `Recall`'s: limits, relativity, filter, knowledgebase_ids, recall_seconds (3 s), on_error
+        ("warn"). Raises `Invalid` before any I/O.
         """
         memory = cls(
             scope=Scope(
@@ -120,6 +122,7 @@ class MemOSMemory(BaseMemory):
             record=record,
             token_limit=token_limit,
             timezone=timezone,
+            history=History(tools=record_tools),
         )
         memory.history.replace(chat_history)
         memory.history.unwritten = []
@@ -232,9 +235,7 @@ class MemOSMemory(BaseMemory):
         return self
 
     def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
-        yield "scope", self.scope
-        yield "messages", len(self.history.entries)
-        yield "address", self.address
+        yield from (("scope", self.scope), ("messages", len(self.history.entries)), ("address", self.address))
 
     def _question(self, given: str | ChatMessage | None) -> Question | None:
         if self.placement == "off":
@@ -283,8 +284,6 @@ class MemOSMemory(BaseMemory):
             return self._client
 
     def _open(self, address: str | None) -> Self:
-        if address == ":memory:":
-            raise Unsupported("an engine in memory can't be found again by its address: call attach(client)")
         client = self._borrowed = borrow(address)
         try:
             return self.attach(client)

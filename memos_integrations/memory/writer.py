@@ -1,5 +1,6 @@
 """The one writer a client, through which writes leave a turn's path."""
 
+import contextvars
 import logging
 import threading
 import time
@@ -7,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from memos_integrations.client import Degraded, MemOS, Recorded, Retry
-from memos_integrations.errors import Garbled, MemOSError, Refused, Unreachable
+from memos_integrations.errors import Invalid, MemOSError, Refused, Unreachable
 from memos_integrations.wire.calls import AddMessage
 from memos_integrations.wire.codes import not_applied
 
@@ -16,6 +17,7 @@ __all__ = ["Writer"]
 _log = logging.getLogger(__name__)
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0  # seconds between tries, where the server asked for none of its own
+_DOUBLINGS = 10  # past the longest pause; an outage of a day must not make a number too large
 _STOPPING = 0.5  # seconds that closing gives to a thread that is about to end
 
 
@@ -32,7 +34,7 @@ class _Entry:
 
     def due(self, *, hurried: bool) -> float:
         """When it is to be tried next; a flush shortens our own pauses."""
-        own = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (self.tries - 1)) if self.tries else 0.0
+        own = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self.tries - 1, _DOUBLINGS)) if self.tries else 0.0
         return self.tried_at + max(self.asked, min(own, _FIRST_PAUSE) if hurried else own)
 
 
@@ -67,6 +69,8 @@ class Writer:
         """Waits until nothing is left, or `timeout` seconds (None: the client's deadline); how much is left."""
         limit = time.monotonic() + (self._client.deadline if timeout is None else timeout)
         with self._changed:
+            if self._thread is threading.current_thread():
+                return len(self._waiting)  # asked by a listener of ours: it can't wait for itself
             self._hurry += 1
             self._changed.notify_all()
             while self._waiting and not self._stopped and time.monotonic() < limit:
@@ -82,12 +86,15 @@ class Writer:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._thread is None, _STOPPING)
+            if self._thread is not threading.current_thread():
+                self._changed.wait_for(lambda: self._thread is None, _STOPPING)
 
     def _at_work(self) -> bool:
         """Sees to it that a thread delivers; False where none can be started, as when the interpreter is ending."""
         if self._thread is None:
-            thread = threading.Thread(target=self._run, name="memos-writer", daemon=True)
+            # In a context of its own: a run that happens to start it must not be told of other runs' writes.
+            run = contextvars.Context().run
+            thread = threading.Thread(target=run, args=(self._run,), name="memos-writer", daemon=True)
             try:
                 thread.start()
             except RuntimeError:
@@ -146,11 +153,14 @@ class Writer:
             entry.postpone(error, time.monotonic())
             self._tell(entry, error, again, started)
             return again
+        except Exception as error:  # noqa: BLE001 - a bug of a transport: told by its class, and the line goes on
+            self._tell(entry, error, False, started)
+            return False
         spent = (time.perf_counter() - started) * 1_000
         self._client.emit(Recorded(_conversation(entry), _messages(entry), spent, added.task_id))
         return False
 
-    def _tell(self, entry: _Entry, error: MemOSError, again: bool, started: float) -> None:
+    def _tell(self, entry: _Entry, error: Exception, again: bool, started: float) -> None:
         """Once when a turn is first put off, and once when it is given up."""
         if again and entry.tries > 1:
             return
@@ -161,10 +171,10 @@ class Writer:
         self._client.emit(Degraded(_conversation(entry), "record", name, code, spent, len(self._waiting)))
 
 
-def _fate(error: MemOSError) -> str:
+def _fate(error: Exception) -> str:
     if isinstance(error, Unreachable) and not error.sent:
         return "the client is closed"
-    return "unknown, not sent again" if isinstance(error, Garbled | Unreachable) else "refused"
+    return "refused" if isinstance(error, Refused | Invalid) else "unknown, not sent again"
 
 
 def _conversation(entry: _Entry) -> str:

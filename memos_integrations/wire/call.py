@@ -46,7 +46,7 @@ else:
     Ids = Id | Annotated[tuple[Id, ...], Field(min_length=1, max_length=MAX_OWNERS)]
     Texts = tuple[Text, ...]
     Views = tuple[View, ...]
-    Info = Mapping[str, Scalar | tuple[Text, ...]]
+    Info = Mapping[Text, Scalar | tuple[Text, ...]]
     Prompts = Mapping[View | Literal["image", "document"], Text]
 
 Limit = Annotated[int, Field(ge=0, le=MAX_LIST)]

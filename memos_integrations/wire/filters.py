@@ -14,7 +14,8 @@ condition   := { field: scalar }                                  equality; any 
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from math import isfinite
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, RootModel, model_validator
 
@@ -22,7 +23,7 @@ from memos_integrations.wire.checks import Discreet, broken
 
 __all__ = ["SOURCES", "TIMES", "Condition", "Filter", "Filters", "Group", "Operator", "Scalar"]
 
-Scalar = str | int | float | bool
+Scalar = str | int | Annotated[float, Field(allow_inf_nan=False)] | bool
 Operator = Literal["eq", "contains", "any", "gt", "gte", "lt", "lte"]
 SOURCES = ("user", "agent", "public", "knowledgebase")
 TIMES = ("create_time", "update_time")
@@ -120,8 +121,12 @@ def _check(field: str, value: object) -> None:
         _check_times(field, value)
     elif field == "info":
         _check_info(value)
-    elif not isinstance(value, Scalar):
+    elif not _is_scalar(value):
         raise broken("filter", "this field takes text, a number or true/false")
+
+
+def _is_scalar(value: object) -> bool:
+    return isinstance(value, str | int) or (isinstance(value, float) and isfinite(value))
 
 
 def _check_ids(value: object) -> None:
@@ -157,7 +162,7 @@ def _parses(text: str, form: str) -> bool:
 
 
 def _check_info(value: object) -> None:
-    if not isinstance(value, Mapping) or not value or not all(isinstance(v, Scalar) for v in value.values()):
+    if not isinstance(value, Mapping) or not value or not all(map(_is_scalar, value.values())):
         raise broken("filter", "info takes an object of names and their values (text, number or true/false)")
 
 

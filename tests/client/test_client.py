@@ -402,3 +402,39 @@ def test_an_http_client_of_the_wrong_colour_is_refused() -> None:
         assert caught.value.field == "http_client"
     plain.close()
     asyncio.run(waiting.aclose())
+
+
+def _hooked(**more: Any) -> httpx.Client:
+    return httpx.Client(event_hooks={"response": [httpx.Response.raise_for_status]}, **more)
+
+
+def test_a_users_client_that_raises_for_a_status_gives_the_refusal(server: Server) -> None:
+    server.usual = says(404, "gone")
+    with _hooked() as theirs, MemOS(base_url=server.url, http_client=theirs) as client, pytest.raises(NotFound):
+        client.search_memory(query="q", user_id="u")
+
+
+def test_a_users_client_that_is_closed_is_no_connection(server: Server) -> None:
+    theirs = httpx.Client()
+    theirs.close()
+    quick = Retry(tries=1)
+    with MemOS(base_url=server.url, http_client=theirs, retry=quick) as client, pytest.raises(Unreachable) as caught:
+        client.search_memory(query="q", user_id="u")
+    assert not caught.value.sent
+    assert server.requests == []
+
+
+def test_a_users_async_client_of_another_loop_is_no_connection(server: Server) -> None:
+    theirs = httpx.AsyncClient()
+    client = AsyncMemOS(base_url=server.url, http_client=theirs, retry=Retry(tries=1))
+
+    async def ask() -> None:
+        await client.search_memory(query="q", user_id="u")
+
+    async def end() -> None:
+        await theirs.aclose()
+        await client.close()
+
+    asyncio.run(end())
+    with pytest.raises(Unreachable):
+        asyncio.run(ask())

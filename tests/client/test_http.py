@@ -18,7 +18,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from memos_integrations.client import AsyncMemOS, MemOS, Retry, _clock, _http, _pool
+from memos_integrations.client import AsyncMemOS, MemOS, Retry, _clock, _http, _pool, _settings
 from memos_integrations.client._http import AsyncHttpTransport, HttpTransport
 from memos_integrations.client._settings import Settings, settings
 from memos_integrations.errors import Garbled, Refused, Unreachable
@@ -270,10 +270,10 @@ def test_a_source_tree_that_is_not_installed_has_no_version(monkeypatch: pytest.
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(_http, "version", missing)
-    _http._agent.cache_clear()
-    assert _http._agent() == "memos-integrations"
-    _http._agent.cache_clear()
+    monkeypatch.setattr(_settings, "version", missing)
+    _settings.user_agent.cache_clear()
+    assert _settings.user_agent() == "memos-integrations"
+    _settings.user_agent.cache_clear()
 
 
 def test_another_process_opens_connections_of_its_own(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,6 +120,19 @@ async def test_thinking_pictures_and_tool_calls_are_not_written(
     assert restored.get_all() == memory.get_all()
 
 
+async def test_tool_traffic_is_written_where_it_is_asked_for(client: MemOS, engine: CountingEngine) -> None:
+    memory = MemOSMemory.from_defaults(user_id="ada", client=client, record_tools=True)
+    again = MemOSMemory.from_dict(json.loads(json.dumps(memory.to_dict()))).attach(client)
+    for each in (memory, again):
+        await function(calls("now"), calls("now"), answer("Noon.")).run(QUESTION, memory=each)
+        client.flush()
+        turns = engine.added[-1].turns
+        assert [turn.role for turn in turns] == ["user", "assistant", "tool", "assistant", "tool", "assistant"]
+        asked = [call["id"] for turn in turns for call in turn.model_dump()["tool_calls"] or ()]
+        assert asked == [turn.tool_call_id for turn in turns if turn.tool_call_id]
+        assert (turns[2].text, turns[-1].text) == ("noon", "Noon.")
+
+
 def test_content_none_and_old_tool_calls_do_no_harm(
     client: MemOS, engine: CountingEngine, remembering: Remembering
 ) -> None:

@@ -13,6 +13,7 @@ from memos_integrations.client import Degraded, Event, Recorded
 from memos_integrations.errors import BadRequest, RateLimited, Refused, ServerFault, Unreachable
 from memos_integrations.memory.prompt import render
 from memos_integrations.memory.record import Asked, Said, held, hold, record
+from memos_integrations.memory.writer import _Entry
 from memos_integrations.wire.answers import Added, Found
 from memos_integrations.wire.calls import AddMessage
 from memos_integrations.wire.envelope import Reply, Request
@@ -286,24 +287,43 @@ def test_where_no_thread_can_start_flush_delivers_itself(
     assert len(written(client)) == 2
 
 
-def test_a_bug_in_a_transport_is_seen_and_blocks_nobody(client: MemOS, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[type[BaseException]] = []
-
-    def note(args: threading.ExceptHookArgs) -> None:
-        seen.append(args.exc_type)
-
-    monkeypatch.setattr(threading, "excepthook", note)
+def test_a_bug_in_a_transport_is_told_and_blocks_nobody(
+    client: MemOS, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     gate = Gate(client)
-    with MemOS.over(gate, Unused(), address="x") as other, monkeypatch.context() as broken:
+    events: list[Event] = []
+    with (
+        MemOS.over(gate, Unused(), address="x", on_event=events.append) as other,
+        monkeypatch.context() as broken,
+    ):
         broken.setattr(gate, "send", lambda *_: 1 / 0)
         record(other, ADA, TURN)
-        other.flush(5)
+        assert other.flush(5) == 0
         broken.undo()
         gate.open = True
         record(other, ADA, TURN)
         assert other.flush(5) == 0
-    assert seen == [ZeroDivisionError]
+    assert [(e.what, e.error) for e in events if isinstance(e, Degraded)] == [("record", "ZeroDivisionError")]
+    assert "(ZeroDivisionError, code 0): unknown, not sent again" in caplog.text
     assert len(written(client)) == 2
+
+
+def test_an_outage_of_days_makes_no_number_too_large() -> None:
+    entry = _Entry(AddMessage(messages=[{"role": "user", "content": "x"}], user_id="u"), tries=100_000)
+    assert entry.due(hurried=False) == 30.0
+
+
+def test_a_listener_may_flush_and_close(engine: CountingEngine) -> None:
+    left: list[int] = []
+
+    def listen(event: Event) -> None:
+        left.append(own.flush())
+        own.close()
+
+    with client_over(engine, on_event=listen) as own:
+        record(own, ADA, TURN)
+    assert len(engine.added) == 1
+    assert left == [1]  # the very write that is being told of
 
 
 def test_what_a_user_said_is_held_until_it_is_taken(client: MemOS, monkeypatch: pytest.MonkeyPatch) -> None:
