@@ -10,7 +10,7 @@ from memos_integrations.langchain._messages import asked_in, index_of, said_in
 from memos_integrations.memory.record import Said
 from memos_integrations.memory.scope import new_conversation
 
-__all__ = ["Turn", "begin", "text_of", "unwritten"]
+__all__ = ["Turn", "begin", "name_of", "text_of", "unwritten"]
 
 
 class Turn(TypedDict):
@@ -46,6 +46,11 @@ def _owed(messages: Sequence[BaseMessage], before: Turn | None, asked: str) -> s
     if before["since"] is None and before["asked"] == asked:
         return None
     return before["since"] if index_of(messages, before["since"]) is not None else asked
+
+
+def name_of(turn: Turn) -> str:
+    """What tells it from other turns: a caller may use a message's id again, and at another time."""
+    return f"{turn['asked']} {turn['at']}"
 
 
 def text_of(messages: Sequence[BaseMessage], turn: Turn) -> str | None:

@@ -17,7 +17,7 @@ from memos_integrations.errors import Invalid
 from memos_integrations.langchain._events import tell_stream
 from memos_integrations.langchain._identity import Resolver, conversation_of, user_of
 from memos_integrations.langchain._messages import with_protocol, with_text_before
-from memos_integrations.langchain._turn import Turn, begin, text_of, unwritten
+from memos_integrations.langchain._turn import Turn, begin, name_of, text_of, unwritten
 from memos_integrations.memory.handed import client_of, one_of, reader_zone
 from memos_integrations.memory.prompt import PROTOCOL, Form, render
 from memos_integrations.memory.recall import NOTHING, Recall, RecallOptions
@@ -176,12 +176,12 @@ class MemOSMiddleware(AgentMiddleware[_State, Any, Any]):
     def _found(self, turn: Turn | None, scope: Scope, text: str | None) -> Found:
         if turn is None or not self._recalls:
             return NOTHING
-        return self._policy.found(self._client, scope, turn=turn["asked"], text=text)
+        return self._policy.found(self._client, scope, turn=name_of(turn), text=text)
 
     async def _afound(self, turn: Turn | None, scope: Scope, text: str | None) -> Found:
         if turn is None or not self._recalls:
             return NOTHING
-        return await self._policy.afound(self._client, scope, turn=turn["asked"], text=text)
+        return await self._policy.afound(self._client, scope, turn=name_of(turn), text=text)
 
     def _informed(self, request: ModelRequest[Any], turn: Turn | None, found: Found) -> ModelRequest[Any]:
         if not self._recalls:

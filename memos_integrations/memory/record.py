@@ -1,5 +1,6 @@
 """Record: which parts of a turn are written, and that each is written once."""
 
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from memos_integrations.wire.calls import AddMessage
 
 __all__ = ["Asked", "Said", "held", "hold", "record"]
 
+_UNIQUE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)  # a UUID, as frameworks make them
 _MAX_RESULT = 8_000  # characters of a tool's result
 _MAX_HELD = 1_024  # turns begun and not yet recorded, and messages handed over, that are kept at hand for each client
 
@@ -117,8 +119,8 @@ class _Handed:
         self._known: OrderedDict[tuple[Scope, str, int], None] = OrderedDict()
 
     def first(self, scope: Scope, said: Said) -> bool:
-        """Whether it is the first time; always without an id."""
-        if said.id is None:
+        """Whether it is the first time; always without an id that is one for good: callers also number from 1."""
+        if said.id is None or not _UNIQUE.search(said.id):
             return True
         key = (scope, said.id, hash((said.role, said.text)))
         with self._lock:

@@ -70,12 +70,14 @@ def test_the_demo_keeps_its_memories_where_it_is_told(tmp_path: Path) -> None:
     assert shown.exit_code == 0
 
 
-@pytest.mark.parametrize("form", ["list", "object", "lines", "conversations"])
+@pytest.mark.parametrize("form", ["list", "object", "lines", "conversations", "several", "separators"])
 def test_a_chat_of_ones_own_is_imported_and_asked_about(tmp_path: Path, form: str) -> None:
     text = {
         "list": json.dumps(CHAT),
         "object": json.dumps({"messages": CHAT}),
         "lines": "\n".join(map(json.dumps, CHAT)) + "\n\n",
+        "several": json.dumps([{"messages": CHAT[:3]}, CHAT[3:]]),
+        "separators": "\r\n".join(json.dumps({**m, "name": "a\u2028b\x85c"}, ensure_ascii=False) for m in CHAT),
         "conversations": "\n".join(json.dumps({"messages": part}) for part in (CHAT[:3], CHAT[3:])),
     }[form]
     chat = tmp_path / "chat"
@@ -105,6 +107,8 @@ def test_a_long_chat_is_imported_whole(tmp_path: Path) -> None:
         ('{"role": "user"\n', "line 1 is not JSON"),
         ('{"role":"user","content":"a"}\n{"role":"MARKER","content":"b"}', "line 2: role must be"),
         ("[1]", "the file, message 1: role must be"),
+        ('[{"messages": [1]}]', "conversation 1, message 1: role must be"),
+        ("[" * 100_000, "nested too deeply"),
         ("3", "the file: needs messages"),
         ('{"MARKER": []}', "the file: needs messages"),
     ],

@@ -81,6 +81,15 @@ def test_tool_traffic_is_written_where_it_is_asked_for(client: MemOS, engine: Co
     assert call.turns[-1].text == ANSWER
 
 
+def test_an_id_that_a_caller_uses_again_loses_nothing(client: MemOS, engine: CountingEngine) -> None:
+    agent = create_agent(Scripted(script=after_tools(0)), [], middleware=[MemOSMiddleware(client)])
+    for _ in range(3):
+        agent.invoke({"messages": [HumanMessage("yes", id="1")]}, at())
+    client.flush()
+    assert spoken(engine) == [("user", "yes"), ("assistant", ANSWER)] * 3
+    assert len(engine.searched) == 3
+
+
 def test_a_system_message_among_the_users_is_not_written(client: MemOS, engine: CountingEngine) -> None:
     given = [HumanMessage(QUESTION), SystemMessage("Speak French.")]
     agent_with(client, after_tools(0)).invoke({"messages": given}, at())

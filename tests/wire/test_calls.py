@@ -36,6 +36,8 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("add/message", {"conversation_id": LONG}, "conversation_id", "string_too_long"),
     ("add/message", {"allow_memory_view": ["dreams"]}, "allow_memory_view.0", "literal_error"),
     ("add/message", {"custom_extract_prompt": {"dreams": "x"}}, "custom_extract_prompt.dreams", "literal_error"),
+    ("add/message", {"info": {"a": float("nan")}}, "info.a", "finite_number"),
+    ("add/message", {"info": {"\ud800": "x"}}, "info.\ufffd\ufffd\ufffd", "string_unicode"),
     ("add/message", {"info": {"a": object()}}, "info.a", "string_type"),
     ("get/message", {"message_limit_number": 0}, "message_limit_number", "greater_than_equal"),
     ("get/message", {"message_limit_number": 51}, "message_limit_number", "less_than_equal"),

@@ -31,6 +31,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"and": [{"and": [{"a": "b"}]}]}, "do not nest"),
     ({"and": [{"user_id": "u"}]}, "user_id is no field"),
     ({"and": [{"a": ["b"]}]}, "text, a number or true/false"),
+    ({"and": [{"a": float("inf")}]}, "text, a number or true/false"),
     ({"and": [{"a": None}]}, "text, a number or true/false"),
     ({"and": [{"tags": "travel"}]}, "tags takes an object with contains"),
     ({"and": [{"tags": {"contains": 3}}]}, "compared with text"),
