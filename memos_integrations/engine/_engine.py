@@ -15,7 +15,7 @@ from memos_integrations.engine._refine import Refiner, refine, wants
 from memos_integrations.engine._rows import Owner, Task
 from memos_integrations.engine._schema import Synchronous
 from memos_integrations.engine._search import Wanted, find_facts, find_preferences
-from memos_integrations.engine._store import SWEPT_AT_ONCE, Store
+from memos_integrations.engine._store import SWEPT_AT_CLOSING, SWEPT_AT_ONCE, Store
 from memos_integrations.engine._where import where
 from memos_integrations.engine._words import TOKENIZER, tokens
 from memos_integrations.errors import BadRequest, NotFound
@@ -249,9 +249,10 @@ class Engine:
 
 
 def _shut(refiner: Refiner, store: Store) -> None:
-    refiner.stop(CLOSING_SECONDS)
-    store.settle_sweep()
-    store.close()
+    until = time.monotonic() + CLOSING_SECONDS
+    if refiner.stop(CLOSING_SECONDS):
+        store.settle_sweep(SWEPT_AT_CLOSING)
+    store.close(max(0.0, until - time.monotonic()))
 
 
 def _joint(statuses: Iterable[str]) -> str:

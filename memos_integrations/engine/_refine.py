@@ -6,7 +6,9 @@ nothing accepted is lost with a process, and two processes on one file do each t
 
 import logging
 import threading
+import time
 from contextlib import suppress
+from typing import Final
 
 from memos_integrations.engine._defaults import PREFERENCES
 from memos_integrations.engine._extract import refined_type, stated, text_of
@@ -16,6 +18,8 @@ from memos_integrations.engine._words import tokens
 from memos_integrations.errors import MemOSError
 
 _logger = logging.getLogger(__name__)
+
+_WORKING: Final = 0.8  # of the time for stopping; the rest is for the task in hand
 
 
 def refine(store: Store, task: Task) -> None:
@@ -59,14 +63,18 @@ class Refiner:
         with self._changed:
             self._changed.wait_for(lambda: self._thread is None, timeout)
 
-    def stop(self, timeout: float) -> None:
-        """Ends the thread: after its work if that takes no more than `timeout` seconds, else after the task in hand."""
-        within = self._thread is threading.current_thread()  # when a collection happens to run there
+    def stop(self, timeout: float) -> bool:
+        """Ends the thread within `timeout` seconds, after its work or else after the task in hand; whether it ended."""
+        if self._thread is threading.current_thread():  # when a collection happens to run there
+            self._stopping = True
+            return False
+        until = time.monotonic() + timeout
         with self._changed:
-            self._changed.wait_for(lambda: self._thread is None, 0 if within else timeout)
+            self._changed.wait_for(lambda: self._thread is None, timeout * _WORKING)
             self._stopping, thread = True, self._thread
-        if thread is not None and not within:
-            thread.join()
+        if thread is not None:  # a daemon, and its work is one transaction: what it can't end here leaves no trace
+            thread.join(max(0.0, until - time.monotonic()))
+        return thread is None or not thread.is_alive()
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._work, name="memos-refiner", daemon=True)

@@ -6,8 +6,10 @@ Migrations are only ever appended; a shipped one is never changed.
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from memos_integrations.errors import ServerFault, Unsupported
@@ -66,92 +68,143 @@ MIGRATIONS: list[tuple[str, ...]] = [
 ]
 
 
-MEMORY: Final = ":memory:"
+PRIVATE: Final = frozenset({":memory:", ""})
+"""Paths of databases that only the connection which made them can see."""
 
 Synchronous = Literal["NORMAL", "FULL"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One connection, and the lock that keeps the transactions on it apart."""
+
+    connection: sqlite3.Connection
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """The lines of one process: two to a file, so that no reader waits for a writer; one to a private database."""
+
+    pid: int
+    writer: _Line
+    reader: _Line
+
+
 class File:
-    """One connection and one lock, for any thread; after a fork the file is opened anew, as SQLite asks."""
+    """A file for any thread; after a fork it is opened anew, as SQLite asks."""
 
     def __init__(self, path: str, synchronous: Synchronous) -> None:
         self._path, self._closed = path, False
         self._synchronous: Synchronous = synchronous
-        self._pid, self._lock = os.getpid(), threading.RLock()
-        self._inherited: list[sqlite3.Connection] = []  # a parent process's: closing them here would harm its file
-        self._connection = _connected(path, synchronous)
+        self._inherited: list[_Lines] = []  # a parent process's: closing them here would harm its file
+        self._here = threading.local()  # .line: that of the transaction this thread is in
+        self._lines = _opened(path, synchronous)
 
     def execute(self, statement: str, values: Iterable[Any] = ()) -> sqlite3.Cursor:
         """Runs one statement, inside `writing` or `reading`."""
-        return self._connection.execute(statement, tuple(values))
+        return self._connection().execute(statement, tuple(values))
 
     def execute_many(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Runs one statement for each row of values."""
-        self._connection.executemany(statement, rows)
+        self._connection().executemany(statement, rows)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """All or nothing, with every other writer kept out from the start."""
-        with self._transaction("begin immediate"):
+        with self._transaction("begin immediate", self._own().writer):
             yield
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """One state of the file, whatever others write meanwhile."""
-        with self._transaction("begin"):
+        """One state of the file, whatever others write meanwhile. Within `writing`, the state so far."""
+        with self._transaction("begin", self._own().reader):
             yield
 
     def sweep(self) -> bool:
         """Writes the file anew, so that no page keeps a copy of what was deleted; whether it could be done now.
 
         SQLite overwrites deleted rows in place (`secure_delete`), but not the copies that it left behind when it moved
-        rows from page to page. Takes about a second for 100 MB, and waits briefly for others who read the file.
+        rows from page to page. Takes about a second for 100 MB, and waits briefly for others who use the file.
         """
-        if self._path == MEMORY:
+        if self._path in PRIVATE:
             return True
-        with self._of_this_process():
-            self.execute(f"pragma busy_timeout = {_SWEEPING_MS}")
-            try:
-                self.execute("vacuum")
-                busy, _, _ = self.execute("pragma wal_checkpoint(truncate)").fetchone()
-            except sqlite3.OperationalError:
-                return False
-            finally:
-                self.execute(f"pragma busy_timeout = {BUSY_MS}")
-            return not busy
+        own = self._own()
+        with self._holding(own.writer, _SWEEPING_MS / 1000) as held:
+            return held and not self._closed and self._swept(own)
 
     def size(self) -> int:
         """The file's size in bytes."""
         return _pragma(self, "page_count") * _pragma(self, "page_size")
 
-    def close(self) -> None:
-        """Closes the file. May be called twice."""
-        with self._of_this_process():
-            self._closed = True
-            self._connection.close()
+    def close(self, timeout: float = BUSY_MS / 1000) -> None:
+        """Closes the file. May be called twice. What runs on after `timeout` seconds closes its connection itself."""
+        own, until = self._own(), time.monotonic() + timeout
+        self._closed = True
+        for line in (own.reader, own.writer):
+            with self._holding(line, max(0.0, until - time.monotonic())):
+                pass  # it is closed on the way out
 
     @contextmanager
-    def _transaction(self, begin: str) -> Iterator[None]:
-        with self._of_this_process():
+    def _transaction(self, begin: str, line: _Line) -> Iterator[None]:
+        if self._line() is not None:  # a part of the one around it
+            yield
+            return
+        with self._holding(line):
             if self._closed:
                 raise Unsupported("the engine is closed: open another")
+            self._here.line = line
             try:
-                self.execute(begin)
+                line.connection.execute(begin)
                 yield
-                self.execute("commit")
+                line.connection.execute("commit")
             except sqlite3.OperationalError as error:
                 raise ServerFault(f"the file cannot be used now ({error})", code=50004) from error
             finally:
-                if self._connection.in_transaction:
-                    self.execute("rollback")
+                self._here.line = None
+                if line.connection.in_transaction:
+                    line.connection.execute("rollback")
 
-    def _of_this_process(self) -> threading.RLock:
-        if self._pid != os.getpid():
-            self._pid, self._lock = os.getpid(), threading.RLock()
-            if self._path != MEMORY and not self._closed:
-                self._inherited.append(self._connection)
-                self._connection = _connected(self._path, self._synchronous)
-        return self._lock
+    @contextmanager
+    def _holding(self, line: _Line, timeout: float = -1) -> Iterator[bool]:
+        """Keeps other threads off the line; whether it could be had in time. The last one closes a closed file's."""
+        held = line.lock.acquire(timeout=timeout)
+        try:
+            yield held
+        finally:
+            if held:
+                line.lock.release()
+            if self._closed and self._line() is not line:
+                _close_if_free(line)
+
+    def _swept(self, own: _Lines) -> bool:
+        connection = own.writer.connection
+        connection.execute(f"pragma busy_timeout = {_SWEEPING_MS}")
+        try:
+            connection.execute("vacuum")
+            with self._holding(own.reader):  # the log can only be cut while nobody reads it
+                busy, _, _ = connection.execute("pragma wal_checkpoint(truncate)").fetchone()
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            connection.execute(f"pragma busy_timeout = {BUSY_MS}")
+        return not busy
+
+    def _connection(self) -> sqlite3.Connection:
+        return (self._line() or self._own().writer).connection
+
+    def _line(self) -> _Line | None:
+        return getattr(self._here, "line", None)
+
+    def _own(self) -> _Lines:
+        """The lines of this process."""
+        inherited = self._lines
+        if inherited.pid != os.getpid():
+            self._here = threading.local()
+            self._inherited.append(inherited)
+            alone = self._path in PRIVATE or self._closed
+            self._lines = _lines(inherited.writer.connection) if alone else _opened(self._path, self._synchronous)
+        return self._lines
 
 
 def migrate(file: File) -> None:
@@ -182,6 +235,32 @@ def _claim(file: File) -> None:
 
 def _pragma(file: File, name: str) -> int:
     return int(file.execute(f"pragma {name}").fetchone()[0])
+
+
+def _opened(path: str, synchronous: Synchronous) -> _Lines:
+    writer = _connected(path, synchronous)
+    if path in PRIVATE:
+        return _lines(writer)
+    try:
+        reader = _connected(path, synchronous)
+        reader.execute("pragma query_only = on")
+    except BaseException:
+        writer.close()
+        raise
+    return _lines(writer, reader)
+
+
+def _lines(writer: sqlite3.Connection, reader: sqlite3.Connection | None = None) -> _Lines:
+    line = _Line(writer)
+    return _Lines(os.getpid(), line, line if reader is None else _Line(reader))
+
+
+def _close_if_free(line: _Line) -> None:
+    if line.lock.acquire(blocking=False):
+        try:
+            line.connection.close()
+        finally:
+            line.lock.release()
 
 
 def _connected(path: str, synchronous: Synchronous) -> sqlite3.Connection:

@@ -19,6 +19,9 @@ _logger = logging.getLogger(__name__)
 SWEPT_AT_ONCE: Final = 32 << 20
 """Bytes of a file that is swept after each deletion; a larger one is swept when it is closed, in one go."""
 
+SWEPT_AT_CLOSING: Final = 256 << 20
+"""Bytes of a file that is swept when it is closed, in about three seconds; a larger one goes on owing it."""
+
 
 class Store(Queries):
     """The engine's file, in the engine's own terms."""
@@ -47,12 +50,12 @@ class Store(Queries):
         """Remembers, in the file, that something was deleted."""
         self._set("sweep", _new_id())
 
-    def settle_sweep(self, most: int | None = None) -> None:
-        """Sweeps if something was deleted and the file has at most `most` bytes (None: any); else leaves it owed."""
+    def settle_sweep(self, most: int) -> None:
+        """Sweeps if something was deleted and the file has at most `most` bytes; else leaves it owed."""
         try:
             with self.reading():
                 owed = self._setting("sweep")
-                small = most is None or self.size() <= most
+                small = self.size() <= most
             if owed and small and self.sweep():
                 with self.writing():
                     self.execute("delete from setting where name = 'sweep' and value = ?", (owed,))

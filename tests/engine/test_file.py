@@ -18,6 +18,15 @@ def version(path: Path) -> int:
         connection.close()
 
 
+def setting(path: Path, name: str) -> str | None:
+    connection = sqlite3.connect(path)
+    try:
+        row = connection.execute("select value from setting where name = ?", (name,)).fetchone()
+        return str(row[0]) if row else None
+    finally:
+        connection.close()
+
+
 def changed(path: Path, *statements: str) -> None:
     connection = sqlite3.connect(path)
     for statement in statements:
@@ -39,6 +48,12 @@ def test_it_opens_again_with_all_it_had(filled: Path) -> None:
     assert Talk(engine).facts("parrot") == ["The parrots are running.", "I avoid trains."]
     assert Talk(engine).preferences("trains") == ["I avoid trains."]
     engine.close()
+
+
+def test_the_file_keeps_a_log_that_is_read_beside_a_writer(filled: Path) -> None:
+    connection = sqlite3.connect(filled)
+    assert connection.execute("pragma journal_mode").fetchone() == ("wal",)
+    connection.close()
 
 
 def test_an_older_layout_is_brought_up_to_date(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,6 +164,18 @@ def test_a_large_file_is_swept_when_it_is_closed(filled: Path, monkeypatch: pyte
     assert engine._store._setting("sweep")
     engine.close()
     assert b"parrot" not in filled.read_bytes()
+
+
+def test_a_very_large_file_owes_its_sweep(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(_engine, "SWEPT_AT_ONCE", 0)
+        patch.setattr(_engine, "SWEPT_AT_CLOSING", 0)
+        engine = Engine(filled)
+        Talk(engine).delete(user_id="u")
+        engine.close()
+    assert setting(filled, "sweep")
+    Engine(filled).close()
+    assert setting(filled, "sweep") is None
 
 
 def test_a_child_process_opens_the_file_anew(filled: Path) -> None:

@@ -60,7 +60,6 @@ def vocabulary() -> set[str]:
 
 
 def test_both_stemmers_agree() -> None:
-    pytest.importorskip("Stemmer")
     compiled, plain = _words._Compiled(), _words._Snowball()
     words = sorted(vocabulary())[::7]
     assert len(words) > 2_000
