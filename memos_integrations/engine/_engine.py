@@ -10,10 +10,10 @@ from typing import Final
 from memos_integrations.engine import _defaults, _items
 from memos_integrations.engine._defaults import FACTS, PREFERENCES
 from memos_integrations.engine._extract import Turn, note, piece, turn
+from memos_integrations.engine._file import Synchronous
 from memos_integrations.engine._queries import FACT, PREFERENCE
 from memos_integrations.engine._refine import Refiner, refine, wants
 from memos_integrations.engine._rows import Owner, Task
-from memos_integrations.engine._schema import Synchronous
 from memos_integrations.engine._search import Wanted, find_facts, find_preferences
 from memos_integrations.engine._store import SWEPT_AT_CLOSING, SWEPT_AT_ONCE, Store
 from memos_integrations.engine._where import where

@@ -34,6 +34,13 @@ PARTS: Final = {
     "REASON": r"""{my an? ethical religious health medical personal environmental safety sensory dietary moral
         cultural
         concerns? privacy chronic severe past hygiene}""",
+    "NOT": r"{no not never hardly barely neither nor zero nothing}",
+    "PEOPLE": r"""{who whose that friends? sons? daughters? kids? child children sisters? brothers? wife husband mother
+        father mom mum dad partner boyfriend girlfriend colleagues? coworkers? guests? cousins? students? patients? cat
+        dog}""",
+    "OWN": r"(?:(?!{<NOT> <PEOPLE>}\b)[\w-]+ ){0,7}?",
+    "NOT_TO_SAY": r"(?! not to {say answer disclose comment share tell discuss talk reveal}\b)",
+    "REASONS": r"for {ethical religious health medical moral environmental cultural} reasons",
     "LIMITS": r"{prefer avoid need require cannot can't do_not don't must only won't never always}",
     "FOUND": r"\bi (?:\w+ly )?find (?!(?:{out myself that time a the_time peace joy strength comfort "
     r"my}\b|it[.!]))[^.!?]*?\b",
@@ -46,6 +53,11 @@ PARTS: Final = {
         propos\w*
         output\w* return quote remind\w* lectur\w* apologi[sz]\w* keep prefer book order schedule buy technical
         emojis?}""",
+    "SAY": r"""{say says said saying tell tells told telling claim claims claimed think thinks thought believes believed
+        assumes assumed insists insisted suppose supposes imagine imagines pretend pretends joked wrote writes}""",
+    "REWORK": r"{translate paraphrase proofread rephrase rewrite correct repeat spell}",
+    "REST": r"(?:(?!;|,?\s+but\b|,\s+{and so though} i\b).)*",
+    "CLAUSE": r"[^,;.!?]*",
     "ASIDE": r"^\W*(?:{personally honestly also and but actually really definitely absolutely}\W+)*",
 }
 
@@ -104,33 +116,38 @@ _AVOIDANCE: Final = (
     r"abstain}\b",
     r"\bi must (?:\w+ly )?{avoid have stick only}\b",
     r"<ASIDE>never {eat drink use wear watch buy}\b",
+    r"\bwe (?:both |all |also )?{don't do_not never won't can't cannot} (?:ever )?{eat drink smoke fly}\b"
+    r"(?! {until till before after out together here there much enough yet}\b)",
 )
 
 _LIMIT: Final = (
-    r"""<AM><VERY>(?:\w+ )?{allergic intolerant sensitive_to diabetic c(?:o)?eliac dyslexic dyscalculic
+    r"""<AM><VERY>(?:(?!<NOT>\b)\w+ )?{allergic intolerant sensitive_to diabetic c(?:o)?eliac dyslexic dyscalculic
         colou?r[-\s]?blind asthmatic epileptic pregnant claustrophobic agoraphobic vegan vegetarian pescatarian
         flexitarian
-        teetotal\w* sober hard_of_hearing deaf blind left[-\s]handed night_owl early_bird morning_person introvert\w*
+        teetotal\w* sober hard_of_hearing deaf(?!_to) blind(?!_to) left[-\s]handed night_owl early_bird morning_person introvert\w*
         environmentalist minimalist}\b""",
     r"<AM>{on following doing keeping} {a an the} (?:[\w-]+ )<FEW>{diet regimen budget protocol}\b",
+    r"\b{we_are we're and_i_are} (?:{all both also strictly} ){0,2}{vegans? vegetarians? pescatarians? teetotal\w* allergic "
+    r"lactose_intolerant c(?:o)?eliacs?}\b",
     r"<I>{follow keep observe maintain eat practi[cs]e live lead stick_to} <FEW>"
     r"{diet lifestyle kosher halal vegan vegetarian gluten[-\s]free}\b",
-    r"""\bi {have suffer_from live_with} <MANY>{allergy allergies intolerances? sensitivity sensitivities
+    r"""\bi {have suffer_from live_with} <OWN>{allergy allergies intolerances? sensitivity sensitivities
         disease disorder
         dyslexia adhd asthma diabetes c(?:o)?eliac claustrophobia vertigo migraines? arthritis condition sensitive_\w+
         low_tolerance insomnia motion_sickness restrictions? respiratory_\w+ impairment disability disabilities}\b""",
     r"^.*\b{due_to because_of owing_to on_account_of} <REASON>\b.*\bi (?:\w+ly )?<LIMITS>\b",
     r"^.*\bi (?:\w+ly )?<LIMITS>\b.*{due_to because_of owing_to on_account_of} my\b",
-    r"\bfor {ethical religious health medical moral environmental cultural} reasons\b",
+    r"\bi(?:\s*'m)? [^.!?]*\b<REASONS>\b",
+    r"\b<REASONS>\b[^.!?]*\bi(?:\s*'m)? (?:\w+ly )?(?:<LIMITS>|{am eat drink use buy wear follow keep})\b",
     r"<ASIDE>(?:{severely highly very} )?allergic to\b",
 )
 
 _PREFERENCE: Final = (
     r"""\bi(?:\s*'d)? (?:<EAGER> ){0,5}{prefer favou?r prioriti[sz]e gravitate lean_towards? lean_more opt_for
         insist stick_to stick_with swear_by advocate adhere subscribe_to value require demand thrive seek_out go_for
-        support_only lean_on rely_only_on rely_exclusively_on}\b(?! {you your him her that_you myself}\b)""",
+        support_only lean_on rely_only_on rely_exclusively_on}\b(?! {you your him her that_you myself}\b)<NOT_TO_SAY>""",
     r"\bi {firmly strongly truly} believe in\b",
-    r"\bi(?:\s*'d| would) (?:much |always |far )?rather\b",
+    r"\bi(?:\s*'d| would) (?:much |always |far )?rather\b<NOT_TO_SAY>",
     r"\bi have <FEW>{preference inclination penchant soft_spot weakness taste_for fondness liking bias_toward "
     r"bias_for}\b",
     r"\bmy (?:\w+ )?{preferences? favou?rites? preferred go[-\s]to priority} (?:[^\s,;]+ ){0,6}?(?:is|are|has "
@@ -189,6 +206,22 @@ _INSTRUCTION: Final = (
     r"{always never not be keep answer reply respond use avoid call write speak explain short brief}\b",
     r"\b{from_now_on going_forward}\b,?\s*(?:please )?\w+",
 )
+
+UNMEANT: Final = (
+    # My own word is left as it is ("I must say I love it"), and so are turns of phrase; others' word is not mine.
+    r"""\b(?:i(?:\s*'\w+)? (?:{must would will can could might may should have had want need hate like to do did just also
+        still always often already only am going \w+ly} ){0,5}|let me )<SAY>\b
+        |\b{needless_to_say suffice_to_say that_being_said having_said_that that_said}\b
+        |\b<SAY>(?: (?!{and but so or}\b)[\w'-]+){0,3}?(?:\s*:\s*| )(?=i\b)(<REST>)
+        |\b<SAY>\b[^,;:.]{0,40}:(<REST>)""".replace("\n        |", "|"),
+    r"(?:\bwhether|(?<!no\s)\b{wonder wonders wondering wondered})\b(<CLAUSE>)",
+    r"\bif (?=i\b)(<CLAUSE>)",
+    r"\b{not_sure unsure no_idea doubt}(?: {if that how why})? (?=i\b)(<CLAUSE>)",
+    r"\bif i (?:\w+ed|were|was)\b[^,;]*, i(?: would|\s*'d) {say tell}\b(<REST>)",
+    r"^\W*(?:{please can_you could_you now}\W+)*<REWORK>\b(?! me\b)[^.!?;:]{0,80}?(?::| (?=i\b))(.*)",
+    r"\b{sentence phrase words line title lyrics text quote motto slogan following}\b[^:.]{0,30}:(.*)",
+)
+"""What is said without being meant as one's own, here and now; the group that took part holds it."""
 
 ENGLISH: Final = {
     "dislike": _DISLIKE,

@@ -1,7 +1,7 @@
 """A notation in which lists of words stay readable, and its way into regular expressions.
 
 `{not never can't do_not}` is any one of these words, `_` standing for the space within one; `<NAME>` puts a named part
-there; a space is any white space; an apostrophe stands for both of its forms. The rest is `re`'s own syntax.
+there; a space is any white space; an apostrophe stands for all that is typed as one. The rest is `re`'s own syntax.
 """
 
 import re
@@ -14,7 +14,7 @@ _NAME = re.compile(r"<([A-Z_]+)>")
 def pattern(rule: str, parts: Mapping[str, str]) -> re.Pattern[str]:
     """`rule` compiled, upper and lower case alike; `parts` are written in the same notation."""
     listed = _LIST.sub(_alternatives, _named(rule, parts))
-    return re.compile(re.sub(r"\s+", r"\\s+", listed).replace("'", "['’]"), re.IGNORECASE)
+    return re.compile(re.sub(r"\s+", r"\\s+", listed).replace("'", "['’‘ʼ´`]"), re.IGNORECASE)
 
 
 def _named(rule: str, parts: Mapping[str, str]) -> str:

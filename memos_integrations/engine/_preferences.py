@@ -2,7 +2,8 @@
 
 A preference is what somebody says of their own likes, dislikes, limits and wishes for how to be treated, in the first
 person and the present ("I can't stand jazz", "due to my asthma I avoid smoke", "always answer briefly"). The rules read
-attitudes, not topics, so they hold for subjects never seen. They know nothing of irony, of what is implied, of what
+attitudes, not topics, so they hold for subjects never seen. What stands in quotation marks, is reported, asked, supposed
+or past is covered with letters that mean nothing before the rules look. They know nothing of irony, of what is implied, of what
 somebody else likes, nor that a later statement takes an earlier one back; a question is never a preference.
 """
 
@@ -12,8 +13,10 @@ from typing import Final
 
 from memos_integrations.engine._chinese import CHINESE
 from memos_integrations.engine._chinese import PARTS as CHINESE_PARTS
+from memos_integrations.engine._chinese import UNMEANT as CHINESE_UNMEANT
 from memos_integrations.engine._english import ENGLISH
 from memos_integrations.engine._english import PARTS as ENGLISH_PARTS
+from memos_integrations.engine._english import UNMEANT as ENGLISH_UNMEANT
 from memos_integrations.engine._pattern import pattern
 from memos_integrations.engine._sentences import is_question, sentences
 from memos_integrations.engine._words import is_east_asian
@@ -32,31 +35,74 @@ _TURN_TO_ASKING: Final = re.compile(
 )
 
 
+# No opening mark may stand inside: were it allowed, a row of them would take for ever.
+_QUOTED: Final = re.compile(r'"[^"\n]*+"|“[^“”\n]*+”|「[^「」\n]*+」|『[^『』\n]*+』|«[^«»\n]*+»|„[^„“”\n]*+[“”]')
+_GIVEN_TEXT: Final = re.compile(
+    r"(?:\b(?:translate|proofread|paraphrase|rephrase|rewrite|summari[sz]e|correct)\b|翻译|润色|改写)"
+    r"[^.!?。！？\n]{0,100}[:：][^\S\n]*\n.*",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
 def _compiled(rules: Mapping[str, tuple[str, ...]], parts: Mapping[str, str]) -> _Rules:
     return {kind: tuple(pattern(rule, parts) for rule in said) for kind, said in rules.items()}
 
 
 _ENGLISH: Final = _compiled(ENGLISH, ENGLISH_PARTS)
 _CHINESE: Final = _compiled(CHINESE, CHINESE_PARTS)
+_ENGLISH_UNMEANT: Final = tuple(pattern(rule, ENGLISH_PARTS) for rule in ENGLISH_UNMEANT)
+_CHINESE_UNMEANT: Final = tuple(pattern(rule, CHINESE_PARTS) for rule in CHINESE_UNMEANT)
 
 
 def preferences(text: str) -> Iterator[tuple[str, str]]:
     """The explicit preferences in a turn's text: (kind, the sentence that states it), in order, repeats left out."""
     seen: set[str] = set()
-    for sentence in sentences(text):
-        stated = _stated(sentence.strip())
-        kind = kind_of(stated)
-        if kind and stated not in seen:
-            seen.add(stated)
-            yield kind, stated
+    for sentence, own in _with_own_words(text):
+        stated = _stated(own)
+        kind = _kind_of(stated, east_asian=is_east_asian(sentence))
+        statement = sentence[: len(stated)]
+        if kind and statement not in seen:
+            seen.add(statement)
+            yield kind, statement
 
 
 def kind_of(statement: str) -> str | None:
     """How `statement`, one sentence that asks nothing, states a preference; None when it states none."""
-    if len(statement) > LONGEST_STATEMENT:
+    return _kind_of(_own_words(statement), east_asian=is_east_asian(statement))
+
+
+def _kind_of(own: str, *, east_asian: bool) -> str | None:
+    if len(own) > LONGEST_STATEMENT:
         return None
-    rules = _CHINESE if is_east_asian(statement) else _ENGLISH
-    return next((kind for kind, said in rules.items() if any(rule.search(statement) for rule in said)), None)
+    for rule in _CHINESE_UNMEANT if east_asian else _ENGLISH_UNMEANT:
+        own = rule.sub(_cover_last_group, own)
+    rules = _CHINESE if east_asian else _ENGLISH
+    return next((kind for kind, said in rules.items() if any(rule.search(own) for rule in said)), None)
+
+
+def _with_own_words(text: str) -> Iterator[tuple[str, str]]:
+    """Each sentence, and the same with quoted words covered; a quotation may run over several sentences."""
+    own, end = _own_words(text), 0
+    for sentence in sentences(text):
+        start, end = end, end + len(sentence)
+        lead = len(sentence) - len(sentence.lstrip())
+        yield sentence.strip(), own[start + lead : end].rstrip()
+
+
+def _own_words(text: str) -> str:
+    return _GIVEN_TEXT.sub(_cover, _QUOTED.sub(_cover, text))
+
+
+def _cover(found: re.Match[str]) -> str:
+    return "x" * len(found[0])
+
+
+def _cover_last_group(found: re.Match[str]) -> str:
+    """Of a match of an "unmeant" rule, its last group covered; as it is when no group took part."""
+    if not found.lastindex:
+        return found[0]
+    start, end = (at - found.start() for at in found.span(found.lastindex))
+    return found[0][:start] + "x" * (end - start) + found[0][end:]
 
 
 def _stated(sentence: str) -> str:

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from memos_integrations.engine import _ids
 from memos_integrations.engine._affinity import Liking
+from memos_integrations.engine._file import File
 from memos_integrations.engine._rank import Row
 from memos_integrations.engine._rows import Owner, StoredFact, StoredPreference, StoredTurn, Task
-from memos_integrations.engine._schema import File
 from memos_integrations.engine._where import Where
 
 _EVERY = Where("1", ())

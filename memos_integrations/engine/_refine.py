@@ -5,8 +5,10 @@ nothing accepted is lost with a process, and two processes on one file do each t
 """
 
 import logging
+import os
 import threading
 import time
+import weakref
 from contextlib import suppress
 from typing import Final
 
@@ -49,6 +51,11 @@ class Refiner:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._asked = self._stopping = False
+        _refiners.add(self)
+
+    def after_fork_in_child(self) -> None:
+        """Forgets the parent's thread, and a lock that it may have held."""
+        self._changed, self._thread = threading.Condition(), None
 
     def wake(self) -> None:
         """There may be work: begins, unless begun already."""
@@ -117,3 +124,15 @@ class Refiner:
             if task is not None:
                 with self._store.writing():
                     self._store.finish(task.number, "failed")
+
+
+_refiners: "weakref.WeakSet[Refiner]" = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for refiner in list(_refiners):
+        refiner.after_fork_in_child()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which knows no fork
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -10,7 +10,8 @@ LONG: Final = 2000
 PIECE: Final = 1000
 """Characters of one piece of a split turn, at most."""
 
-_END: Final = re.compile(r"[.!?…]+[\"'”’)\]]*\s+|[。！？]+[\"'”’)\]」』]*\s*|\n\s*")
+# A run of marks is looked at once, from its first, and never taken back: else a long one takes for ever.
+_END: Final = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+\s+|[。！？]+[\"'”’)\]」』]*\s*|\n\s*")
 
 _ASKING_WORDS: Final = re.compile(
     r"""^\W*(?:(?:and|but|so|also|then|hey|hi|hello|ok|okay|well|oh|please)\b\W*)*

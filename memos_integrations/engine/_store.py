@@ -9,9 +9,10 @@ from typing import Final
 
 from memos_integrations.engine import _ids
 from memos_integrations.engine._extract import Piece, Stated, Turn, speaker
+from memos_integrations.engine._file import Synchronous
 from memos_integrations.engine._queries import LISTED, SPEAKER, Queries
 from memos_integrations.engine._rows import Origin, StoredTurn, Task
-from memos_integrations.engine._schema import Synchronous, migrate
+from memos_integrations.engine._schema import migrate
 from memos_integrations.errors import ServerFault
 
 _logger = logging.getLogger(__name__)

@@ -1,12 +1,14 @@
 """The file: layouts old and new, other people's files, and what stays in it."""
 
+import os
 import sqlite3
+import warnings
 from pathlib import Path
 
 import pytest
 
-from memos_integrations.engine import Engine, _engine, _schema
-from memos_integrations.errors import ServerFault, Unsupported
+from memos_integrations.engine import Engine, _engine, _file, _schema
+from memos_integrations.errors import MemOSError, ServerFault, Unsupported
 from tests.engine.conftest import Talk, in_a_child
 
 
@@ -124,7 +126,7 @@ def test_a_closed_engine_says_so(path: Path) -> None:
 
 
 def test_another_writer_is_waited_for_and_then_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_schema, "BUSY_MS", 50)
+    monkeypatch.setattr(_file, "BUSY_MS", 50)
     engine = Engine(path)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("begin immediate")
@@ -140,7 +142,7 @@ def test_another_writer_is_waited_for_and_then_told(path: Path, monkeypatch: pyt
 
 
 def test_a_sweep_that_cannot_be_done_stays_owed(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_schema, "_SWEEPING_MS", 20)
+    monkeypatch.setattr(_file, "_SWEEPING_MS", 20)
     engine = Engine(filled)
     reader = sqlite3.connect(filled, isolation_level=None)
     reader.execute("begin")
@@ -189,3 +191,57 @@ def test_a_child_process_opens_the_file_anew(filled: Path) -> None:
     assert in_a_child(work) == "0 2"
     assert len(talk.preferences("ferries")) == 2
     engine.close()
+
+
+def test_what_a_child_wrote_outlives_its_parents_close(tmp_path: Path) -> None:
+    """The parent must not take itself for the file's last user, and its log for no longer needed."""
+    parent, told, go, heard = Talk(Engine(tmp_path / "m.db")), *os.pipe(), os.pipe()
+    parent.add("I moved to Lyon.", user_id="parent")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
+        child = os.fork()
+    if child == 0:
+        parent.add("I play chess.", user_id="child")
+        os.write(go, b"x")
+        os.read(heard[0], 1)
+        for number in range(5):
+            parent.add(f"I have {number} cats.", user_id="child")
+        os._exit(0)
+    os.read(told, 1)
+    parent.engine.close()
+    os.write(heard[1], b"x")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    again = Talk(Engine(tmp_path / "m.db"))
+    assert (again.page(user_id="child").total, again.page(user_id="parent").total) == (6, 1)
+    again.engine.close()
+    for end in (told, go, *heard):
+        os.close(end)
+
+
+def test_a_fork_amid_the_work_locks_nobody_out(tmp_path: Path) -> None:
+    talk = Talk(Engine(tmp_path / "m.db"))
+
+    def work() -> str:
+        talk.add("I play chess.", user_id="child", async_mode=False)
+        return str(talk.page(user_id="child").total)
+
+    for number in range(1, 9):
+        for _ in range(3):
+            talk.add("I avoid trains. I love tea.", async_mode=True)
+        assert in_a_child(work) == str(number)
+    assert talk.engine.settle(30) == 0
+    assert talk.page().total == 48  # two preferences of each
+    talk.engine.close()
+
+
+def test_a_damaged_file_is_told_in_our_words(tmp_path: Path) -> None:
+    path = tmp_path / "m.db"
+    talk = Talk(Engine(path))
+    for number in range(300):
+        talk.add(f"I have {number} cats and as many words about them.", async_mode=False)
+    talk.engine.close()
+    whole = bytearray(path.read_bytes())
+    whole[4096 : len(whole)] = b"\xa5" * (len(whole) - 4096)
+    path.write_bytes(whole)
+    with pytest.raises(MemOSError, match=r"damaged|cannot be used"):
+        Talk(Engine(path)).page()

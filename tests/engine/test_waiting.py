@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from memos_integrations.engine import Engine, _engine, _refine, _schema
+from memos_integrations.engine import Engine, _engine, _file, _refine
 from memos_integrations.errors import Unsupported
 from tests.engine.conftest import Talk
 
@@ -18,14 +18,14 @@ SOON, LONG = 10, 60
 @pytest.fixture
 def begun(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Set when a connection of ours begins to write, or to wait for its turn; and it waits long."""
-    event, tune = threading.Event(), _schema._tune
+    event, tune = threading.Event(), _file._tune
 
-    def traced(connection: sqlite3.Connection, synchronous: _schema.Synchronous) -> None:
+    def traced(connection: sqlite3.Connection, synchronous: _file.Synchronous) -> None:
         tune(connection, synchronous)
         connection.set_trace_callback(lambda statement: event.set() if statement == "begin immediate" else None)
 
-    monkeypatch.setattr(_schema, "_tune", traced)
-    monkeypatch.setattr(_schema, "BUSY_MS", LONG * 1000)
+    monkeypatch.setattr(_file, "_tune", traced)
+    monkeypatch.setattr(_file, "BUSY_MS", LONG * 1000)
     return event
 
 
