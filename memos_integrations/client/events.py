@@ -11,10 +11,10 @@ __all__ = ["Degraded", "Event", "OnEvent", "Recalled", "Recorded"]
 class Recalled:
     """Memories were recalled for a turn.
 
-    `scope` is the conversation's id ("" without one); `facts`, `preferences` and `tools` count what came back.
+    `conversation_id` is "" without one; `facts`, `preferences` and `tools` count what came back.
     """
 
-    scope: str
+    conversation_id: str
     facts: int
     preferences: int
     tools: int
@@ -26,7 +26,7 @@ class Recalled:
 class Recorded:
     """MemOS took a turn's `messages`; `task_id` goes into `get_status`, None where the server told none."""
 
-    scope: str
+    conversation_id: str
     messages: int
     milliseconds: float
     task_id: str | None
@@ -39,7 +39,7 @@ class Degraded:
     `error` is the error's class name, `code` MemOS's code (0 without one), `waiting` how many writes are in line.
     """
 
-    scope: str
+    conversation_id: str
     what: Literal["recall", "record"]
     error: str
     code: int

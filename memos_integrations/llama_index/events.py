@@ -22,10 +22,10 @@ _TELLTALE = "llamaindex.step."  # tags that workflows set on any event; their in
 class MemOSRecallEvent(BaseEvent):
     """Memories were recalled for a turn.
 
-    `scope` is the conversation's id ("" without one); `facts`, `preferences` and `tools` count what came back.
+    `conversation_id` is "" without one; `facts`, `preferences` and `tools` count what came back.
     """
 
-    scope: str
+    conversation_id: str
     facts: int
     preferences: int
     tools: int
@@ -41,7 +41,7 @@ class MemOSRecallEvent(BaseEvent):
 class MemOSWriteEvent(BaseEvent):
     """MemOS took a turn's `messages`; `task_id` goes into `get_status`, None where the server told none."""
 
-    scope: str
+    conversation_id: str
     messages: int
     milliseconds: float
     task_id: str | None
@@ -58,7 +58,7 @@ class MemOSDegradedEvent(BaseEvent):
     `error` is the error's class name, `code` MemOS's code (0 without one), `waiting` how many writes are in line.
     """
 
-    scope: str
+    conversation_id: str
     what: Literal["recall", "record"]
     error: str
     code: int

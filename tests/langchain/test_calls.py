@@ -70,7 +70,12 @@ def test_the_same_search_and_write_are_told_as_events(client: MemOS, remembers: 
     recalled, recorded = events
     assert isinstance(recalled, Recalled)
     assert isinstance(recorded, Recorded)
-    assert (recalled.scope, recalled.facts >= 1, recorded.scope, recorded.messages) == ("t1", True, "t1", 2)
+    assert (recalled.conversation_id, recalled.facts >= 1, recorded.conversation_id, recorded.messages) == (
+        "t1",
+        True,
+        "t1",
+        2,
+    )
 
 
 @pytest.mark.parametrize(("recall", "record"), [(True, False), (False, True), (False, False)])

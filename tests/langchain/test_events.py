@@ -92,7 +92,7 @@ def test_each_run_hears_of_itself_alone(client: MemOS) -> None:
     agent = agent_of(MemOSMiddleware(client))
     first = agent.stream(said(), at("ada", "t1"), stream_mode="custom")
     second = agent.stream(said(), at("bob", "t2"), stream_mode="custom")
-    assert [next(first)["scope"], next(second)["scope"]] == ["t1", "t2"]
+    assert [next(first)["conversation_id"], next(second)["conversation_id"]] == ["t1", "t2"]
     assert [*first, *second] == []
 
 

@@ -75,7 +75,7 @@ async def test_what_fails_is_told_by_its_class(hearing: Hearing) -> None:
         memory = MemOSMemory.from_defaults(user_id="ada", conversation_id="now", client=client)
         await FunctionAgent(tools=[], llm=ToldModel()).run(f"Hello {MARKER}.", memory=memory)
         client.flush()
-    told = [(event.what, event.error, event.code, event.scope) for event in hearing.heard]
+    told = [(event.what, event.error, event.code, event.conversation_id) for event in hearing.heard]
     assert told == [("recall", "QuotaExceeded", 40300, "now"), ("record", "QuotaExceeded", 40300, "now")]
     assert {type(event) for event in hearing.heard} == {MemOSDegradedEvent}
     assert hearing.heard[0].class_name() == "MemOSDegradedEvent"

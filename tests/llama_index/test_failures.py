@@ -131,7 +131,7 @@ async def test_each_turn_is_told_to_the_listeners_of_the_client(
     assert isinstance(recalled, Recalled)
     assert isinstance(recorded, Recorded)
     assert recalled.facts >= 1
-    assert (recalled.scope, recorded.scope, recorded.messages) == ("now", "now", 2)
+    assert (recalled.conversation_id, recorded.conversation_id, recorded.messages) == ("now", "now", 2)
 
 
 async def test_no_word_is_told(client: MemOS, caplog: pytest.LogCaptureFixture) -> None:

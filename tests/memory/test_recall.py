@@ -78,7 +78,9 @@ def test_a_turn_is_searched_for_once(client: MemOS, engine: CountingEngine, even
     assert again == [first] * 3
     assert len(engine.searched) == 1
     ids = (*(f.id for f in first.memory_detail_list), *(p.id for p in first.preference_detail_list))
-    told = [(e.scope, e.facts, e.preferences, e.tools, e.memory_ids) for e in events if isinstance(e, Recalled)]
+    told = [
+        (e.conversation_id, e.facts, e.preferences, e.tools, e.memory_ids) for e in events if isinstance(e, Recalled)
+    ]
     assert told == [("c", 1, len(first.preference_detail_list), 0, ids)]
 
 

@@ -70,7 +70,7 @@ def test_a_turn_is_one_add_with_its_marks(client: MemOS, engine: CountingEngine,
     assert call.turns[0].chat_time == "2026-08-01 10:00:00"
     assert call.turns[1].chat_time
     (told,) = (event for event in events if isinstance(event, Recorded))
-    assert (told.scope, told.messages) == ("c", 2)
+    assert (told.conversation_id, told.messages) == ("c", 2)
     assert client.get_status(task_id=told.task_id or "").status == "completed"
 
 
