@@ -5,6 +5,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,17 +127,15 @@ def _path(where: str) -> str:
         raise Invalid("connect: a host and port needs http:// or https:// before it", field="address")
     try:
         path = Path(where).expanduser().absolute()
-        if path.is_dir():
-            raise Invalid("connect: the address is a folder: name a file in it", field="address")
-        if not path.parent.is_dir():
-            raise Invalid("connect: a file needs a folder that is there: make it first", field="address")
-        os.lstat(path)  # a name too long, or one that no system takes
-    except FileNotFoundError:
-        return str(path)
-    except Invalid:
-        raise
+        folder, parent = path.is_dir(), path.parent.is_dir()
+        with suppress(FileNotFoundError):
+            os.lstat(path)  # tells a name that is too long, or that no system takes
     except (OSError, RuntimeError, ValueError) as error:
         raise Invalid(f"connect: no file can have this path ({type(error).__name__})", field="address") from None
+    if folder:
+        raise Invalid("connect: the address is a folder: name a file in it", field="address")
+    if not parent:
+        raise Invalid("connect: a file needs a folder that is there: make it first", field="address")
     return str(path)
 
 

@@ -93,7 +93,8 @@ def test_a_file_needs_a_folder_and_no_key(tmp_path: Path) -> None:
         connect(tmp_path / "nowhere" / "memos.db")
     with pytest.raises(Invalid, match="folder"):
         connect(tmp_path)
-    for wrong in ({"api_key": "mpg-1"}, {"is_global": True}, {"timezone": "Europe/Paris"}):
+    for_services: list[dict[str, Any]] = [{"api_key": "mpg-1"}, {"is_global": True}, {"timezone": "Europe/Paris"}]
+    for wrong in for_services:
         with pytest.raises(Invalid, match=f"no {next(iter(wrong))}"):
             connect(":memory:", **wrong)
     for address in ("localhost:8000", "10.0.0.1:80/api", "memos.example:443"):
