@@ -38,8 +38,8 @@ PARTS: Final = {
     "PEOPLE": r"""{who whose that friends? sons? daughters? kids? child children sisters? brothers? wife husband mother
         father mom mum dad partner boyfriend girlfriend colleagues? coworkers? guests? cousins? students? patients? cat
         dog}""",
-    "OWN": r"(?:(?!{<NOT> <PEOPLE>}\b)[\w-]+ ){0,7}?",
-    "NOT_TO_SAY": r"(?! not to {say answer disclose comment share tell discuss talk reveal}\b)",
+    "OWN": r"(?:(?!(?:<NOT>|<PEOPLE>)\b)[\w-]+ ){0,7}?",
+    "NOT_TO_SAY": r"(?! not (?:to )?{say answer disclose comment share tell discuss talk reveal}\b)",
     "REASONS": r"for {ethical religious health medical moral environmental cultural} reasons",
     "LIMITS": r"{prefer avoid need require cannot can't do_not don't must only won't never always}",
     "FOUND": r"\bi (?:\w+ly )?find (?!(?:{out myself that time a the_time peace joy strength comfort "
@@ -124,11 +124,11 @@ _LIMIT: Final = (
     r"""<AM><VERY>(?:(?!<NOT>\b)\w+ )?{allergic intolerant sensitive_to diabetic c(?:o)?eliac dyslexic dyscalculic
         colou?r[-\s]?blind asthmatic epileptic pregnant claustrophobic agoraphobic vegan vegetarian pescatarian
         flexitarian
-        teetotal\w* sober hard_of_hearing deaf(?!_to) blind(?!_to) left[-\s]handed night_owl early_bird morning_person introvert\w*
-        environmentalist minimalist}\b""",
+        teetotal\w* sober hard_of_hearing deaf(?!_to) blind(?!_to) left[-\s]handed night_owl early_bird morning_person
+        introvert\w* environmentalist minimalist}\b""",
     r"<AM>{on following doing keeping} {a an the} (?:[\w-]+ )<FEW>{diet regimen budget protocol}\b",
-    r"\b{we_are we're and_i_are} (?:{all both also strictly} ){0,2}{vegans? vegetarians? pescatarians? teetotal\w* allergic "
-    r"lactose_intolerant c(?:o)?eliacs?}\b",
+    r"\b{we_are we're and_i_are} (?:{all both also strictly} ){0,2}{vegans? vegetarians? pescatarians? teetotal\w* "
+    r"allergic lactose_intolerant c(?:o)?eliacs?}\b",
     r"<I>{follow keep observe maintain eat practi[cs]e live lead stick_to} <FEW>"
     r"{diet lifestyle kosher halal vegan vegetarian gluten[-\s]free}\b",
     r"""\bi {have suffer_from live_with} <OWN>{allergy allergies intolerances? sensitivity sensitivities
@@ -145,7 +145,8 @@ _LIMIT: Final = (
 _PREFERENCE: Final = (
     r"""\bi(?:\s*'d)? (?:<EAGER> ){0,5}{prefer favou?r prioriti[sz]e gravitate lean_towards? lean_more opt_for
         insist stick_to stick_with swear_by advocate adhere subscribe_to value require demand thrive seek_out go_for
-        support_only lean_on rely_only_on rely_exclusively_on}\b(?! {you your him her that_you myself}\b)<NOT_TO_SAY>""",
+        support_only lean_on rely_only_on
+        rely_exclusively_on}\b(?! {you your him her that_you myself}\b)<NOT_TO_SAY>""",
     r"\bi {firmly strongly truly} believe in\b",
     r"\bi(?:\s*'d| would) (?:much |always |far )?rather\b<NOT_TO_SAY>",
     r"\bi have <FEW>{preference inclination penchant soft_spot weakness taste_for fondness liking bias_toward "
@@ -209,10 +210,10 @@ _INSTRUCTION: Final = (
 
 UNMEANT: Final = (
     # My own word is left as it is ("I must say I love it"), and so are turns of phrase; others' word is not mine.
-    r"""\b(?:i(?:\s*'\w+)? (?:{must would will can could might may should have had want need hate like to do did just also
-        still always often already only am going \w+ly} ){0,5}|let me )<SAY>\b
+    r"""\b(?:i(?:\s*'\w+)? (?:{must would will can could might may should have had want need hate like to do did just
+        also still always often already only am going \w+ly} ){0,5}|let me )<SAY>\b
         |\b{needless_to_say suffice_to_say that_being_said having_said_that that_said}\b
-        |\b<SAY>(?: (?!{and but so or}\b)[\w'-]+){0,3}?(?:\s*:\s*| )(?=i\b)(<REST>)
+        |\b<SAY>(?: (?!{and but so or}\b)[\w-]+){0,3}?(?:\s*:\s*| )(?=i\b)(<REST>)
         |\b<SAY>\b[^,;:.]{0,40}:(<REST>)""".replace("\n        |", "|"),
     r"(?:\bwhether|(?<!no\s)\b{wonder wonders wondering wondered})\b(<CLAUSE>)",
     r"\bif (?=i\b)(<CLAUSE>)",

@@ -2,9 +2,10 @@
 
 A preference is what somebody says of their own likes, dislikes, limits and wishes for how to be treated, in the first
 person and the present ("I can't stand jazz", "due to my asthma I avoid smoke", "always answer briefly"). The rules read
-attitudes, not topics, so they hold for subjects never seen. What stands in quotation marks, is reported, asked, supposed
-or past is covered with letters that mean nothing before the rules look. They know nothing of irony, of what is implied, of what
-somebody else likes, nor that a later statement takes an earlier one back; a question is never a preference.
+attitudes, not topics, so they hold for subjects never seen. What stands in quotation marks, is reported, asked,
+supposed or past is covered with letters that mean nothing before the rules look. They know nothing of irony, of what is
+implied, of what somebody else likes, nor that a later statement takes an earlier one back; a question is never a
+preference.
 """
 
 import re
@@ -90,6 +91,9 @@ def _with_own_words(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _own_words(text: str) -> str:
+    """`text` with what others said covered; marks around the whole of it quote nobody."""
+    if _QUOTED.fullmatch(text.strip()):
+        return text
     return _GIVEN_TEXT.sub(_cover, _QUOTED.sub(_cover, text))
 
 

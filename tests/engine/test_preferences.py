@@ -91,3 +91,49 @@ def test_the_notation() -> None:
     assert rule.search("Well, I really do  not xx")
     assert rule.search("i can’t xxx")
     assert not rule.search("I like x")
+
+
+NOT_MEANT = """\
+My mother said "I hate jazz" yesterday.
+He told me: I never eat meat.
+She said that I like jazz too much.
+Nobody says I hate cake.
+Translate: "I am allergic to peanuts"
+我妈说“我不吃香菜”
+小明说："我讨厌数学。"
+他说我不喜欢他。
+我儿子对花生过敏
+我们公司的同事对海鲜过敏
+I am not allergic to anything.
+I'm not vegetarian.
+I have no allergies.
+我没有过敏
+我不是素食者
+我以前喜欢咖啡
+I wonder whether I like tea
+I don't know if I like coffee.
+If I hated cats, I would say so.
+我想问一下我是不是过敏
+如果我不喜欢怎么办
+I prefer not to say.
+For medical reasons the flight was cancelled.
+I'm deaf to his complaints.
+用Python写一个函数"""
+MEANT = """\
+I´m lactose intolerant
+My wife and I are vegetarians.
+We don't eat pork.
+I'd say I prefer tea.
+If possible, I prefer window seats.
+如果可以，我喜欢靠窗"""
+
+
+@pytest.mark.parametrize("text", NOT_MEANT.splitlines())
+def test_what_others_say_or_nobody_means_is_no_preference(text: str) -> None:
+    """Quotes, reports, other people's limits, the contrary, the past, and what is only supposed."""
+    assert found(text) == []
+
+
+@pytest.mark.parametrize("text", MEANT.splitlines())
+def test_what_is_meant_is_found_in_spite_of_its_company(text: str) -> None:
+    assert found(text)

@@ -56,3 +56,10 @@ def test_no_questions(text: str) -> None:
 def test_only_the_end_asks() -> None:
     assert asks('Why? Because. Or not?" ')
     assert not asks("Why? Because.")
+
+
+@pytest.mark.parametrize("mark", [".", "!", "?", "…", ".!", '."'])
+def test_a_long_run_of_marks_is_looked_at_once(mark: str) -> None:
+    """Looking from each mark to the end of the run would take minutes, and keep every thread waiting."""
+    text = "well" + mark * 200_000 + "x"
+    assert "".join(sentences(text)).replace(" ", "") == text
