@@ -210,17 +210,18 @@ _INSTRUCTION: Final = (
 
 UNMEANT: Final = (
     # My own word is left as it is ("I must say I love it"), and so are turns of phrase; others' word is not mine.
-    r"""\b(?:i(?:\s*'\w+)? (?:{must would will can could might may should have had want need hate like to do did just
-        also still always often already only am going \w+ly} ){0,5}|let me )<SAY>\b
-        |\b{needless_to_say suffice_to_say that_being_said having_said_that that_said}\b
-        |\b<SAY>(?: (?!{and but so or}\b)[\w-]+){0,3}?(?:\s*:\s*| )(?=i\b)(<REST>)
-        |\b<SAY>\b[^,;:.]{0,40}:(<REST>)""".replace("\n        |", "|"),
+    r"\b(?:i(?:\s*'\w+)? (?:{must would will can could might may should have had want need hate like to do did just "
+    r"also still always often already only am going \w+ly} ){0,5}|let me )<SAY>\b"
+    r"|\b{needless_to_say suffice_to_say safe_to_say fair_to_say without_saying you_could_say you_might_say that_said "
+    r"that_being_said having_said_that}\b"
+    r"|\b<SAY>(?: (?!{and but so or}\b)[\w-]+){0,3}?(?:\s*:\s*| )(?=i\b)(<REST>)"
+    r"|\b<SAY>\b[^,;:.]{0,40}:(<REST>)",
     r"(?:\bwhether|(?<!no\s)\b{wonder wonders wondering wondered})\b(<CLAUSE>)",
     r"\bif (?=i\b)(<CLAUSE>)",
     r"\b{not_sure unsure no_idea doubt}(?: {if that how why})? (?=i\b)(<CLAUSE>)",
     r"\bif i (?:\w+ed|were|was)\b[^,;]*, i(?: would|\s*'d) {say tell}\b(<REST>)",
     r"^\W*(?:{please can_you could_you now}\W+)*<REWORK>\b(?! me\b)[^.!?;:]{0,80}?(?::| (?=i\b))(.*)",
-    r"\b{sentence phrase words line title lyrics text quote motto slogan following}\b[^:.]{0,30}:(.*)",
+    r"\b{sentence phrase line title lyrics quote slogan}\b[^:.]{0,30}:(.*)",
 )
 """What is said without being meant as one's own, here and now; the group that took part holds it."""
 

@@ -17,7 +17,7 @@ from memos_integrations.errors import Invalid
 from memos_integrations.memory.prompt import render
 from memos_integrations.wire.answers import Found
 
-CHAT = [
+CHAT: list[dict[str, Any]] = [
     {"role": "system", "content": "You are helpful."},
     {"role": "user", "content": "My bike is a red Koga from 1988."},
     {"role": "assistant", "content": "A classic!"},

@@ -33,6 +33,23 @@ def test_other_talk_is_none(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", ["english", "chinese"])
+def test_what_is_not_meant_as_ones_own_is_none(language: str) -> None:
+    assert [text for text in lines(f"not-meant-{language}.txt") if found(text)] == []
+
+
+def test_a_quotation_runs_over_sentences_and_lines_given_to_translate() -> None:
+    assert found('My aunt said "I hate jazz. I only drink tea" at dinner.') == []
+    assert found("Translate the following:\nI am vegan.\nI avoid sugar.") == []
+    assert found("翻译下面的话：\n我讨厌下雨。") == []
+
+
+def test_a_statement_beside_others_words_is_kept_as_it_was_said() -> None:
+    told = 'My aunt calls it "noise", but I love "The Planets" by Holst.'
+    assert found(told) == [told]
+    assert found('"I avoid trains."') == ['"I avoid trains."']
+
+
+@pytest.mark.parametrize("language", ["english", "chinese"])
 def test_questions_never_count(language: str) -> None:
     asked = [
         statement.rstrip("。.") + "?" for statement in lines(f"preferences-{language}.txt") if "," not in statement

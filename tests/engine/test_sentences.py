@@ -30,6 +30,12 @@ def test_sentences_end_where_they_should() -> None:
     ]
 
 
+@pytest.mark.parametrize("run", ["." * 200_000, "?!" * 100_000, "…" * 200_000, "." + "”" * 200_000, ".)" * 100_000])
+def test_a_long_run_of_marks_is_one_sentence_and_takes_no_time(run: str) -> None:
+    assert sentences(run + "x") == [run + "x"]
+    assert sentences(run + " x") == [run + " ", "x"]
+
+
 @pytest.mark.parametrize(
     "text",
     [
