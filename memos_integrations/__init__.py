@@ -7,6 +7,7 @@ __all__ = [
     "AsyncMemOS",
     "BadRequest",
     "Garbled",
+    "Interrupted",
     "Invalid",
     "MemOS",
     "MemOSError",
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from memos_integrations.errors import (
         BadRequest,
         Garbled,
+        Interrupted,
         Invalid,
         MemOSError,
         NotFound,

@@ -41,14 +41,15 @@ def connect(
     api_key: "str | SecretStr | None" = None,
     is_global: bool | None = None,
     timezone: str | None = None,
-    deadline: float = 30.0,
+    deadline: float | None = None,
     retry: Retry | None = None,
     on_event: OnEvent | Iterable[OnEvent] = (),
 ) -> MemOS:
     """A client for `address`: a file's path or ":memory:" (the embedded engine), or "https://…" (a MemOS service).
 
     None reads the environment: MEMOS_BASE_URL (any of these forms), MEMOS_API_KEY and MEMOS_IS_GLOBAL; with only
-    a key set it is MemOS Cloud. `deadline` is the most seconds a call may take, with its retries; `timezone` the
+    a key set it is MemOS Cloud. `deadline` is the most seconds a call may take, with its retries (None: 30, and 120 for
+    chat); `timezone` the
     server's IANA zone; `on_event` is called with `Recalled`, `Recorded` and `Degraded`. Close what you opened, or use
     `with`. Raises `Invalid` when nothing is set, or for a file that can't be; `Unsupported` for other forms.
 
@@ -139,7 +140,7 @@ def _path(where: str) -> str:
     return str(path)
 
 
-def _embedded(path: str, *, deadline: float, retry: Retry, on_event: OnEvent | Iterable[OnEvent]) -> MemOS:
+def _embedded(path: str, *, deadline: float | None, retry: Retry, on_event: OnEvent | Iterable[OnEvent]) -> MemOS:
     from memos_integrations.engine import AsyncEngineTransport, Engine, EngineTransport
 
     engine = Engine(path)

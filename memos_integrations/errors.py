@@ -5,6 +5,7 @@ MemOSError
 ├── Invalid            (also a ValueError) arguments refused here, before any I/O: mend the call
 ├── Unsupported        this address cannot do it; nothing was sent: use another address
 ├── Unreachable        no reply; `.sent` says whether the server may have acted all the same
+│   └── Interrupted    a stream broke off; `.arrived` is what had come of the answer
 ├── Garbled            a reply that is not the protocol: look at the address, a proxy, the server's version
 └── Refused            MemOS said no: `.code .message .status .path`
     ├── BadRequest     mend the request
@@ -21,6 +22,7 @@ No error carries a key or message text: `Invalid` names a field and a rule, neve
 __all__ = [
     "BadRequest",
     "Garbled",
+    "Interrupted",
     "Invalid",
     "MemOSError",
     "NotFound",
@@ -65,6 +67,18 @@ class Unreachable(MemOSError):
     def __init__(self, message: str, *, sent: bool = True) -> None:
         super().__init__(message)
         self.sent = sent
+
+
+class Interrupted(Unreachable):
+    """A stream that had begun broke off before its end, and is not asked for again: the turn may have been stored.
+
+    `.arrived` is the answer's text up to there (not in the error's own words), `.path` the call's path.
+    """
+
+    def __init__(self, message: str, *, arrived: str = "", path: str = "") -> None:
+        super().__init__(message, sent=True)
+        self.arrived = arrived
+        self.path = path
 
 
 class Garbled(MemOSError):

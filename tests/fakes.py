@@ -3,14 +3,22 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any
+from typing import Any, NoReturn
 
 from memos_integrations.client import MemOS, OnEvent, Retry
 from memos_integrations.engine import AsyncEngineTransport, Engine, EngineTransport
 from memos_integrations.wire.answers import Added, Found
 from memos_integrations.wire.calls import AddMessage, SearchMemory
+from memos_integrations.wire.envelope import Request
 
-__all__ = ["CountingEngine", "client_over"]
+__all__ = ["CountingEngine", "Unstreamed", "client_over"]
+
+
+class Unstreamed:
+    """The half of a transport that a test has no use for, whichever its colour."""
+
+    def stream(self, request: Request, seconds: float) -> NoReturn:
+        raise AssertionError("nothing streams here")
 
 
 class CountingEngine(Engine):

@@ -4,5 +4,17 @@ from memos_integrations.client._client import AsyncMemOS, MemOS
 from memos_integrations.client._exchange import Retry
 from memos_integrations.client._settings import zone
 from memos_integrations.client.events import Degraded, Event, OnEvent, Recalled, Recorded
+from memos_integrations.wire.events import ChatEvent
 
-__all__ = ["AsyncMemOS", "Degraded", "Event", "MemOS", "OnEvent", "Recalled", "Recorded", "Retry", "zone"]
+__all__ = [
+    "AsyncMemOS",
+    "ChatEvent",
+    "Degraded",
+    "Event",
+    "MemOS",
+    "OnEvent",
+    "Recalled",
+    "Recorded",
+    "Retry",
+    "zone",
+]

@@ -5,25 +5,31 @@ from datetime import tzinfo
 from typing import ClassVar, NoReturn, Self, TypeVar
 
 from memos_integrations.client._exchange import Retry
-from memos_integrations.client._method import method
+from memos_integrations.client._method import method, stream
 from memos_integrations.client._settings import zone
 from memos_integrations.client._shared import Shared, listeners
 from memos_integrations.client.events import Event, OnEvent
 from memos_integrations.errors import Invalid, Unreachable
+from memos_integrations.wire.call import Call
 from memos_integrations.wire.calls import (
+    AddFeedback,
     AddMessage,
+    Chat,
     DeleteMemory,
     GetMemory,
+    GetMemoryById,
     GetMessage,
     GetStatus,
     SearchMemory,
+    StreamChat,
 )
 from memos_integrations.wire.envelope import AsyncTransport, Transport
 
-__all__ = ["DEADLINE", "RETRY", "Calls"]
+__all__ = ["RETRY", "Calls"]
 
 T = TypeVar("T")
 DEADLINE = 30.0  # seconds for a call, all tries and pauses together
+MODEL_DEADLINE = 120.0  # the same where a model is asked; for a stream, until it begins, and between two pieces
 _LONGEST_DEADLINE = 86_400.0
 RETRY = Retry()
 
@@ -40,6 +46,10 @@ class Calls:
     get_memory = method(GetMemory)
     delete_memory = method(DeleteMemory)
     get_status = method(GetStatus)
+    get_memory_by_id = method(GetMemoryById)
+    add_feedback = method(AddFeedback)
+    chat = method(Chat)
+    stream_chat = stream(StreamChat)
 
     @classmethod
     def over(
@@ -49,7 +59,7 @@ class Calls:
         *,
         address: str,
         timezone: str = "UTC",
-        deadline: float = DEADLINE,
+        deadline: float | None = None,
         retry: Retry = RETRY,
         on_event: OnEvent | Iterable[OnEvent] = (),
     ) -> Self:
@@ -59,22 +69,30 @@ class Calls:
         return cls._on(shared, deadline, retry)
 
     @classmethod
-    def _on(cls, shared: Shared, deadline: float, retry: Retry) -> Self:
+    def _on(cls, shared: Shared, deadline: float | None, retry: Retry) -> Self:
         client = cls.__new__(cls)
         Calls.__init__(client, shared, deadline, retry)
         return client
 
-    def __init__(self, shared: Shared, deadline: float, retry: Retry) -> None:
-        if not isinstance(deadline, int | float) or not 0 < deadline <= _LONGEST_DEADLINE:
+    def __init__(self, shared: Shared, deadline: float | None, retry: Retry) -> None:
+        if deadline is not None and not (isinstance(deadline, int | float) and 0 < deadline <= _LONGEST_DEADLINE):
             raise Invalid("deadline is a number of seconds above 0, a day at most", field="deadline", rule="range")
-        self._shared, self.deadline, self.retry = shared, float(deadline), retry
+        self._shared, self._deadline, self.retry = shared, deadline, retry
+
+    @property
+    def deadline(self) -> float:
+        """Seconds for a call with all its tries; where none were given, chat gets 120 instead of these 30."""
+        return DEADLINE if self._deadline is None else float(self._deadline)
+
+    def _seconds(self, call: Call[T]) -> float:
+        return MODEL_DEADLINE if self._deadline is None and call.asks_model else self.deadline
 
     def with_options(self, *, deadline: float | None = None, retry: Retry | None = None) -> Self:
         """A client on the same connections with another deadline (seconds) or retry; what is None stays as it is.
 
         Closing one closes all that share.
         """
-        return self._on(self._shared, self.deadline if deadline is None else deadline, retry or self.retry)
+        return self._on(self._shared, self._deadline if deadline is None else deadline, retry or self.retry)
 
     @property
     def address(self) -> str:

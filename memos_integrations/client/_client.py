@@ -3,20 +3,24 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator
+from contextlib import AsyncExitStack, ExitStack, aclosing
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 
 from pydantic import SecretStr
 
-from memos_integrations.client._calls import DEADLINE, RETRY, Calls
+from memos_integrations.client._calls import RETRY, Calls
 from memos_integrations.client._exchange import Outcome, Retry, exchange
 from memos_integrations.client._settings import settings, zone
 from memos_integrations.client._shared import CLOSING_SECONDS, Shared, aside, listeners
+from memos_integrations.client._streams import aevents, events, whole
 from memos_integrations.client.events import OnEvent
 from memos_integrations.errors import Unreachable, Unsupported
 from memos_integrations.wire.call import Call
-from memos_integrations.wire.envelope import AsyncTransport, Reply, Request, request
+from memos_integrations.wire.calls import StreamChat
+from memos_integrations.wire.envelope import AsyncTransport, Reply, Request, Streamed, request
+from memos_integrations.wire.events import ChatEvent
 
 if TYPE_CHECKING:
     import httpx
@@ -25,6 +29,7 @@ __all__ = ["AsyncMemOS", "MemOS"]
 
 T = TypeVar("T")
 _pause, _pause_aio = time.sleep, asyncio.sleep
+_ONE_HALF = "this MemOS has an http_client of yours: give async_http_client as well to use .aio"
 _logger = logging.getLogger(__name__)
 
 
@@ -34,8 +39,9 @@ class MemOS(Calls):
     `base_url` (or MEMOS_BASE_URL) is an http(s) address that ends with the API's path; without it, MemOS Cloud
     (`is_global` or MEMOS_IS_GLOBAL: the one outside mainland China). `api_key` (or MEMOS_API_KEY) is needed for the
     clouds. `timezone` is the server's, by default Asia/Shanghai for the clouds and UTC elsewhere. `deadline` in seconds
-    bounds a call with all its tries. `http_client` and `async_http_client` (for `.aio`) are used as they are and never
-    closed; their pool and time-outs are yours. `on_event` is told what memories did (see `events`).
+    bounds a call with all its tries (None: 30 s, and 120 s where a model is asked). `http_client` and
+    `async_http_client` (for `.aio`) are used as they are and never closed; their pool and time-outs are yours.
+    `on_event` is told what memories did (see `events`).
 
     Nothing is opened before the first call. `close()`, or `with`, delivers what is left and closes. Raises `Invalid`.
 
@@ -55,7 +61,7 @@ class MemOS(Calls):
         api_key: str | SecretStr | None = None,
         is_global: bool | None = None,
         timezone: str | None = None,
-        deadline: float = DEADLINE,
+        deadline: float | None = None,
         retry: Retry = RETRY,
         http_client: "httpx.Client | None" = None,
         async_http_client: "httpx.AsyncClient | None" = None,
@@ -79,7 +85,7 @@ class MemOS(Calls):
     def send(self, call: Call[T]) -> T:
         """The answer to `call`. Raises `Refused`, `Unreachable` or `Garbled`."""
         asked, started = request(call), time.monotonic()
-        steps = exchange(call, self.retry, self.deadline)
+        steps = exchange(call, self.retry, self._seconds(call))
         step = next(steps)
         while True:
             outcome = self._outcome(asked, step.seconds)
@@ -89,6 +95,37 @@ class MemOS(Calls):
                 return end.value  # type: ignore[no-any-return]
             _logger.debug("%s again in %.2f s: %r", call.path, step.pause, outcome)
             _pause(step.pause)
+
+    def stream(self, call: StreamChat) -> Generator[ChatEvent, None, None]:
+        """The events of `call`, asked for with the first one; closing the generator gives the rest up.
+
+        Raises `Interrupted` for a stream that breaks off, and what `send` raises. One that has begun is never asked
+        for again.
+        """
+        return self._streaming(call, request(call))
+
+    def _streaming(self, call: StreamChat, asked: Request) -> Generator[ChatEvent, None, None]:
+        steps, started = exchange(call, self.retry, self._seconds(call)), time.monotonic()
+        step = next(steps)
+        while True:
+            with ExitStack() as held:
+                outcome = self._opened(held, asked, step.seconds)
+                if isinstance(outcome, Streamed):
+                    yield from events(call.path, outcome.pieces)
+                    return
+            try:
+                step = steps.send((outcome, time.monotonic() - started))
+            except StopIteration as end:
+                yield from whole(end.value)
+                return
+            _pause(step.pause)
+
+    def _opened(self, held: ExitStack, asked: Request, seconds: float) -> Outcome | Streamed[Iterator[bytes]]:
+        self._check_open()
+        try:
+            return held.enter_context(self._shared.transport.stream(asked, seconds))
+        except Unreachable as error:
+            return error
 
     def _outcome(self, asked: Request, seconds: float) -> Outcome:
         self._check_open()
@@ -101,7 +138,7 @@ class MemOS(Calls):
     def aio(self) -> "AsyncMemOS":
         """The async client on the same settings: usable from any event loop, several in a row and several threads."""
         if self._aio is None:
-            self._aio = AsyncMemOS._on(self._shared, self.deadline, self.retry)  # noqa: SLF001 - its sibling
+            self._aio = AsyncMemOS._on(self._shared, self._deadline, self.retry)  # noqa: SLF001 - its sibling
         return self._aio
 
     def flush(self, timeout: float | None = None) -> int:
@@ -137,7 +174,7 @@ class AsyncMemOS(Calls):
         api_key: str | SecretStr | None = None,
         is_global: bool | None = None,
         timezone: str | None = None,
-        deadline: float = DEADLINE,
+        deadline: float | None = None,
         retry: Retry = RETRY,
         http_client: "httpx.AsyncClient | None" = None,
         on_event: OnEvent | Iterable[OnEvent] = (),
@@ -157,7 +194,7 @@ class AsyncMemOS(Calls):
     async def send(self, call: Call[T]) -> T:
         """The answer to `call`. Raises `Refused`, `Unreachable` or `Garbled`."""
         asked, started = request(call), time.monotonic()
-        steps = exchange(call, self.retry, self.deadline)
+        steps = exchange(call, self.retry, self._seconds(call))
         step = next(steps)
         while True:
             outcome = await self._outcome(asked, step.seconds)
@@ -167,6 +204,41 @@ class AsyncMemOS(Calls):
                 return end.value  # type: ignore[no-any-return]
             _logger.debug("%s again in %.2f s: %r", call.path, step.pause, outcome)
             await _pause_aio(step.pause)
+
+    def stream(self, call: StreamChat) -> AsyncGenerator[ChatEvent, None]:
+        """The events of `call`, asked for with the first one; cancelling, or `aclose()`, gives the rest up at once.
+
+        Raises what `MemOS.stream` raises.
+        """
+        return self._streaming(call, request(call))
+
+    async def _streaming(self, call: StreamChat, asked: Request) -> AsyncGenerator[ChatEvent, None]:
+        steps, started = exchange(call, self.retry, self._seconds(call)), time.monotonic()
+        step = next(steps)
+        while True:
+            async with AsyncExitStack() as held:
+                outcome = await self._opened(held, asked, step.seconds)
+                if isinstance(outcome, Streamed):
+                    async with aclosing(aevents(call.path, outcome.pieces)) as coming:
+                        async for event in coming:
+                            yield event
+                    return
+            try:
+                step = steps.send((outcome, time.monotonic() - started))
+            except StopIteration as end:
+                for event in whole(end.value):
+                    yield event
+                return
+            await _pause_aio(step.pause)
+
+    async def _opened(
+        self, held: AsyncExitStack, asked: Request, seconds: float
+    ) -> Outcome | Streamed[AsyncIterator[bytes]]:
+        self._check_open()
+        try:
+            return await held.enter_async_context(self._shared.aio_transport.stream(asked, seconds))
+        except Unreachable as error:
+            return error
 
     async def _outcome(self, asked: Request, seconds: float) -> Outcome:
         self._check_open()
@@ -196,7 +268,10 @@ class _Missing:
     """The async half of a client that was given an `http_client` for the other half only: better told than ignored."""
 
     async def send(self, request: Request, seconds: float) -> Reply:  # noqa: ARG002 - the protocol's
-        raise Unsupported("this MemOS has an http_client of yours: give async_http_client as well to use .aio")
+        raise Unsupported(_ONE_HALF)
+
+    def stream(self, request: Request, seconds: float) -> NoReturn:  # noqa: ARG002 - the protocol's
+        raise Unsupported(_ONE_HALF)
 
     async def close(self) -> None:
         """There is nothing to close."""

@@ -113,6 +113,7 @@ class AsyncPool(Generic[A]):
         self._opened = opened
         self._room = asyncio.Semaphore(_CONNECTIONS)
         self._idle: _Idle[A] = _Idle()
+        self._used = set[A]()
         self.thread = LoopThread(self._close)
 
     @asynccontextmanager
@@ -120,14 +121,21 @@ class AsyncPool(Generic[A]):
         """A connection for one request; after a failure or a cancellation it is not used again."""
         async with self._room:
             line = self._idle.take() or self._opened()
+            self._used.add(line)
             try:
                 yield line
             except BaseException:
-                self.thread.finish(line.aclose())
+                if line in self._used:
+                    self.thread.finish(line.aclose())
                 raise
+            finally:
+                self._used.discard(line)
             old = self._idle.put(line)
             if old is not None:
                 self.thread.finish(old.aclose())
 
     async def _close(self) -> None:
-        await asyncio.gather(*(line.aclose() for line in self._idle.clear()), return_exceptions=True)
+        """Closes the free ones, and those that a stream holds open between two pieces: no task ends them."""
+        lines = [*self._idle.clear(), *self._used]
+        self._used.clear()
+        await asyncio.gather(*(line.aclose() for line in lines), return_exceptions=True)

@@ -1,52 +1,88 @@
 """Requests to the engine and its answers back, as the wire has them. Computes only; whoever calls it waits."""
 
 import logging
+import re
 from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import unquote
 
 from pydantic_core import from_json
 
 from memos_integrations.engine._engine import Engine
-from memos_integrations.errors import Invalid, NotFound, Refused, ServerFault, Unsupported
-from memos_integrations.wire.answers import Answer
+from memos_integrations.engine._pieces import Pieces
+from memos_integrations.errors import Invalid, MemOSError, NotFound, Refused, ServerFault, Unsupported
 from memos_integrations.wire.call import Call, checked
-from memos_integrations.wire.calls import CALLS
-from memos_integrations.wire.envelope import Reply, Request, refuse, write
+from memos_integrations.wire.calls import CALLS, Chat, GetMemoryById, StreamChat
+from memos_integrations.wire.envelope import Reply, Request, Streamed, refuse, write
 
-__all__ = ["route"]
+__all__ = ["asks_model", "route"]
 
 _BUG: Final = 50000
 _UNAVAILABLE: Final = 50004
+_SSE: Final = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+_INNER_CAPITAL: Final = re.compile(r"(?<=.)(?=[A-Z])")
 
 _logger = logging.getLogger(__name__)
 
 
-def route(engine: Engine, request: Request, project: str = "") -> Reply:
+def route(
+    engine: Engine, request: Request, project: str = "", seconds: float | None = None
+) -> Reply | Streamed[Pieces]:
     """What `engine` replies to `request` about the memories of `project`. Raises nothing.
 
-    The path counts by its last two parts, so a base path may stand before them. Members that a call does not know, and
-    nulls, are as good as absent, since real clients send both. Refusals have HTTP 200 and MemOS's code.
+    The path counts by its end, so a base path may stand before it. Members that a call does not know, and nulls, are
+    as good as absent, since real clients send both. Refusals have HTTP 200 and MemOS's code. `seconds` is the most
+    that a model behind the engine may take; a stream of its answer comes in pieces, with `close()` for any thread.
     """
     try:
         call = _read(request)
-        return write(_method(engine, call)(call, project))
-    except (Invalid, Refused) as error:
-        return refuse(error)
-    except Unsupported as error:
-        return refuse(ServerFault(str(error), code=_UNAVAILABLE))
-    except Exception as error:  # noqa: BLE001 -- the caller gets a reply whatever happens; the cause may hold user text
-        _logger.error("a bug in %s: %s", request.path, _place(error))  # noqa: TRY400
-        return refuse(ServerFault("the engine failed; its log says where", code=_BUG))
+        method, more = _method(engine, call), {"seconds": seconds} if call.asks_model else {}
+        if isinstance(call, StreamChat):
+            return Streamed(200, Pieces(method(call, project, **more), _telling(request)), _SSE)
+        return write(method(call, project, **more))
+    except Exception as error:  # noqa: BLE001 -- the caller gets a reply whatever happens
+        return refuse(_telling(request)(error))
+
+
+def asks_model(request: Request) -> bool:
+    """Whether the reply may wait for a model."""
+    return request.path.strip("/").endswith(Chat.path)
+
+
+def _telling(request: Request) -> Callable[[Exception], Invalid | Refused]:
+    """What goes over the wire for an error that arose in answering `request`; a bug is logged without its words."""
+
+    def told(error: Exception) -> Invalid | Refused:
+        if isinstance(error, Invalid | Refused):
+            return error
+        if isinstance(error, MemOSError):
+            code = _UNAVAILABLE if isinstance(error, Unsupported) else _BUG
+            return ServerFault(str(error), code=code)
+        _logger.error("a bug in %s: %s", _last(request.path), _place(error))
+        return ServerFault("the engine failed; its log says where", code=_BUG)
+
+    return told
 
 
 def _read(request: Request) -> Call[Any]:
-    path = "/".join(request.path.strip("/").split("/")[-2:])
-    call = CALLS.get(path)
-    if call is None or request.method.upper() != "POST":
+    parts = request.path.strip("/").split("/")
+    if request.method.upper() == "GET" and parts[-3:-1] == ["get", "memory"]:
+        return checked(GetMemoryById, {"memory_id": unquote(parts[-1])})
+    path = next((path for path in ("/".join(parts[-2:]), parts[-1]) if path in CALLS), "")
+    if not path or request.method.upper() != "POST":
         raise NotFound("no call has this path and method: see the API's list", code=40000)
     members = _members(request.body, path)
+    call = _streamed(members) if path == Chat.path else CALLS[path]
     known = {name: value for name, value in members.items() if name in call.model_fields and value is not None}
     return checked(call, known)
+
+
+def _streamed(members: dict[str, Any]) -> type[Call[Any]]:
+    """Which of the two chat calls is meant."""
+    stream = members.get("stream")
+    if stream is not None and not isinstance(stream, bool):
+        raise Invalid("chat: stream must be true or false", field="stream", rule="bool_type")
+    return StreamChat if stream else Chat
 
 
 def _members(body: bytes, path: str) -> dict[str, Any]:
@@ -59,10 +95,17 @@ def _members(body: bytes, path: str) -> dict[str, Any]:
     return members
 
 
-def _method(engine: Engine, call: Call[Any]) -> Callable[[Call[Any], str], Answer]:
-    """The engine's method by its name, so that a subclass's own counts."""
-    method: Callable[[Call[Any], str], Answer] = getattr(engine, call.path.replace("/", "_"))
+def _method(engine: Engine, call: Call[Any]) -> Callable[..., Any]:
+    """The engine's method by the call's name, so that a subclass's own counts."""
+    name = _INNER_CAPITAL.sub("_", type(call).__name__).lower()
+    method: Callable[..., Any] = getattr(engine, name)
     return method
+
+
+def _last(path: str) -> str:
+    """A path as a log may show it: a memory's id left out."""
+    parts = path.strip("/").split("/")
+    return "/".join(parts[-3:-1] if parts[-3:-1] == ["get", "memory"] else parts[-2:])
 
 
 def _place(error: BaseException) -> str:

@@ -1,21 +1,16 @@
 """The router as a client's transport: no socket. Callers of asyncio wait on threads of ours, never on their loop."""
 
-import asyncio
-import os
-import threading
-import weakref
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from memos_integrations.engine._engine import Engine
+from memos_integrations.engine._pieces import Pieces
 from memos_integrations.engine._router import route
+from memos_integrations.engine._workers import CLOSED, Workers
 from memos_integrations.errors import Unreachable
-from memos_integrations.wire.envelope import Reply, Request
+from memos_integrations.wire.envelope import Reply, Request, Streamed
 
 __all__ = ["AsyncEngineTransport", "EngineTransport"]
-
-WORKERS: Final = 4
-_CLOSED: Final = "the transport is closed: open another client"
 
 
 class EngineTransport:
@@ -25,67 +20,63 @@ class EngineTransport:
         self._engine = engine
         self._closed = False
 
-    def send(self, request: Request, seconds: float) -> Reply:  # noqa: ARG002 -- nothing here takes long
-        """The engine's reply; `seconds` is not looked at, since a thread can't be stopped in its work."""
-        if self._closed:
-            raise Unreachable(_CLOSED, sent=False)
-        return route(self._engine, request)
+    def send(self, request: Request, seconds: float) -> Reply:
+        """The engine's reply. `seconds` bounds a model's answer; nothing else here takes long."""
+        return _whole(self._routed(request, seconds))
+
+    @contextmanager
+    def stream(self, request: Request, seconds: float) -> Iterator[Reply | Streamed[Iterator[bytes]]]:
+        """The engine's reply, in pieces where it is a stream."""
+        reply = self._routed(request, seconds)
+        try:
+            yield reply
+        finally:
+            if isinstance(reply, Streamed):
+                reply.pieces.close()
 
     def close(self) -> None:
         """Ends it; may be called twice."""
         self._closed = True
 
+    def _routed(self, request: Request, seconds: float) -> Reply | Streamed[Pieces]:
+        if self._closed:
+            raise Unreachable(CLOSED, sent=False)
+        return route(self._engine, request, seconds=seconds)
+
 
 class AsyncEngineTransport:
-    """Asks `engine` on worker threads of its own, made on first use, from any event loop.
-
-    Never on the loop, and never on the loop's default threads, which others may keep busy. Closed by hand, when it is
-    collected, or at exit; after a fork the threads are made anew.
-    """
+    """Asks `engine` on worker threads, from any event loop. The engine stays open when this is closed."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._start = threading.Lock()
-        self._pid = os.getpid()
-        self._workers: ThreadPoolExecutor | None = None
-        self._closed = False
+        self._workers = Workers(engine)
 
     async def send(self, request: Request, seconds: float) -> Reply:
         """The engine's reply. Raises `Unreachable` after `seconds`; the engine may have acted all the same."""
-        work = asyncio.get_running_loop().run_in_executor(self._pool(), route, self._engine, request)
-        try:
-            async with asyncio.timeout(seconds):
-                return await work
-        except TimeoutError:
-            raise Unreachable(f"the engine did not answer within {seconds:g} s", sent=True) from None
+        reply = await self._workers.ask(request, seconds=seconds)
+        if isinstance(reply, Reply):
+            return reply
+        async with self._workers.streamed(reply.pieces, seconds) as pieces:
+            return Reply(reply.status, b"".join([piece async for piece in pieces]), reply.headers)
+
+    @asynccontextmanager
+    async def stream(self, request: Request, seconds: float) -> AsyncIterator[Reply | Streamed[AsyncIterator[bytes]]]:
+        """The engine's reply, in pieces where it is a stream."""
+        reply = await self._workers.ask(request, seconds=seconds)
+        if isinstance(reply, Reply):
+            yield reply
+            return
+        async with self._workers.streamed(reply.pieces, seconds) as pieces:
+            yield Streamed(reply.status, pieces, reply.headers)
 
     async def close(self) -> None:
         """Ends the threads after the work in hand; may be called twice."""
-        self._closed = True
-        workers, self._workers = self._workers, None
-        if workers is not None and self._pid == os.getpid():
-            await _ended(workers)
-
-    def _pool(self) -> ThreadPoolExecutor:
-        with self._start:
-            if self._closed:
-                raise Unreachable(_CLOSED, sent=False)
-            if self._workers is None or self._pid != os.getpid():
-                self._pid = os.getpid()
-                self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="memos-engine")
-                weakref.finalize(self, self._workers.shutdown, wait=False)
-            return self._workers
+        await self._workers.close()
 
 
-async def _ended(workers: ThreadPoolExecutor) -> None:
-    """Waits for the threads' end without blocking the loop."""
-    loop, done = asyncio.get_running_loop(), asyncio.Event()
-
-    def end() -> None:
-        workers.shutdown()
-        loop.call_soon_threadsafe(done.set)
-
-    thread = threading.Thread(target=end, name="memos-engine-end")
-    thread.start()
-    await done.wait()
-    thread.join()
+def _whole(reply: Reply | Streamed[Pieces]) -> Reply:
+    if isinstance(reply, Reply):
+        return reply
+    try:
+        return Reply(reply.status, b"".join(reply.pieces), reply.headers)
+    finally:
+        reply.pieces.close()

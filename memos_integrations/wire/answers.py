@@ -14,11 +14,13 @@ from memos_integrations.wire.checks import TOLERANT, Discreet
 __all__ = [
     "Added",
     "Answer",
+    "ChatAnswer",
     "Deleted",
     "Event",
     "Fact",
     "Found",
     "Memories",
+    "Memory",
     "Preference",
     "ProfileHit",
     "Skill",
@@ -188,6 +190,34 @@ class Memories(Answer):
     size: int | None = None
     current: int | None = None
     pages: int | None = None
+
+
+class Memory(Answer):
+    """One memory by its id. `content` is text for facts and preferences, an object for skills and tools.
+
+    `status` is activated, resolving, archived or deleted; an archived memory is kept and no longer found.
+    """
+
+    id: str
+    memory_view: str | None = None
+    title: Words = ""
+    content: Any = None
+    conversation_id: str | None = None
+    message_ids: Several[str] = ()
+    status: str | None = None
+    algorithm_updatable: bool | None = None
+    created_at: Time = None
+    updated_at: Time = None
+    user_id: str | None = None
+    agent_id: str | None = None
+    tags: Several[str] = ()
+    info: Members = {}
+
+
+class ChatAnswer(Answer):
+    """What the model said: `response`."""
+
+    response: str
 
 
 class StoredMessage(Answer):

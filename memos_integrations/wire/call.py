@@ -1,19 +1,20 @@
 """A call as such: what all endpoints' classes have in common, and the types of their parameters, limits included."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from memos_integrations.errors import Invalid
 from memos_integrations.wire.answers import Answer
-from memos_integrations.wire.checks import STRICT_ENOUGH, Discreet, Text, invalid, not_blank
-from memos_integrations.wire.filters import Scalar
+from memos_integrations.wire.checks import STRICT_ENOUGH, Discreet, Text, broken, invalid, not_blank
+from memos_integrations.wire.filters import Filter, Filters, Scalar
 
 __all__ = [
     "MAX_PAGE",
     "Call",
+    "Filtering",
     "Id",
     "Ids",
     "Info",
@@ -61,6 +62,13 @@ class Call(Discreet, Generic[T]):
     answer: ClassVar[type[Answer]]
     repeatable: ClassVar[bool] = False
     """Whether asking twice does the same as asking once, so that a lost reply may be asked for again."""
+    method: ClassVar[Literal["GET", "POST"]] = "POST"
+    asks_model: ClassVar[bool] = False
+    """Whether the server asks a model before it answers, which takes its time."""
+
+    def target(self) -> str:
+        """The path to ask, below the base URL; `path` is what it looks like for any arguments."""
+        return self.path
 
     def body(self) -> bytes:
         """The call as JSON, without what was left None. Raises `Invalid` for text that no JSON can carry."""
@@ -76,6 +84,21 @@ class Call(Discreet, Generic[T]):
     def empty(self) -> Any:
         """What an empty 2xx stands for; None where it is no answer."""
         return None
+
+
+class Filtering(Call[T], Generic[T]):
+    """A call that may be narrowed by a filter (contract §5)."""
+
+    filter: Filters | None = None
+
+    @property
+    def condition(self) -> Filter | None:
+        """The filter as what it is at run time."""
+        return cast("Filter | None", self.filter)
+
+    def _filtered_by_one_group(self, path: str) -> None:
+        if self.condition and self.condition.all_of is None and self.condition.any_of is None:
+            raise broken("filter", f'{path} takes one "and" or "or" group, no map of sources (contract §5)')
 
 
 C = TypeVar("C", bound=Call[Any])

@@ -4,19 +4,51 @@ Limits are the contract's (§1.5, §2). A field left None is not sent, so that e
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
+from urllib.parse import quote
 
 from pydantic import AfterValidator, Field, model_validator
 
-from memos_integrations.wire.answers import Added, Answer, Deleted, Found, Memories, StoredMessages, TaskStatus
-from memos_integrations.wire.call import MAX_PAGE, Call, Id, Ids, Info, Limit, Prompts, Relativity, Texts, Views
-from memos_integrations.wire.checks import broken, not_blank
-from memos_integrations.wire.filters import Filter, Filters
+from memos_integrations.wire.answers import (
+    Added,
+    Answer,
+    Deleted,
+    Found,
+    Memories,
+    Memory,
+    StoredMessages,
+    TaskStatus,
+)
+from memos_integrations.wire.call import (
+    MAX_PAGE,
+    Call,
+    Filtering,
+    Id,
+    Ids,
+    Info,
+    Limit,
+    Prompts,
+    Relativity,
+    Texts,
+    Views,
+)
+from memos_integrations.wire.chat import Chat, StreamChat
+from memos_integrations.wire.checks import Text, broken, not_blank
 from memos_integrations.wire.message import Message, Messages
 
-__all__ = ["CALLS", "AddMessage", "DeleteMemory", "GetMemory", "GetMessage", "GetStatus", "SearchMemory"]
-
-T = TypeVar("T")
+__all__ = [
+    "CALLS",
+    "AddFeedback",
+    "AddMessage",
+    "Chat",
+    "DeleteMemory",
+    "GetMemory",
+    "GetMemoryById",
+    "GetMessage",
+    "GetStatus",
+    "SearchMemory",
+    "StreamChat",
+]
 
 
 def _one_subject(call: "SearchMemory | GetMemory") -> None:
@@ -82,18 +114,7 @@ def _several(ids: Ids | None) -> tuple[str, ...]:
     return () if ids is None else (ids,) if isinstance(ids, str) else tuple(ids)
 
 
-class _Filtering(Call[T], Generic[T]):
-    """A call that may be narrowed by a filter (contract §5)."""
-
-    filter: Filters | None = None
-
-    @property
-    def condition(self) -> Filter | None:
-        """The filter as what it is at run time."""
-        return cast("Filter | None", self.filter)
-
-
-class SearchMemory(_Filtering[Found]):
+class SearchMemory(Filtering[Found]):
     """Find the memories that bear on `query` (`POST search/memory`, contract §2.3).
 
     Exactly one of `user_id` and `agent_id`. `conversation_id` raises the weight of that conversation and
@@ -146,7 +167,7 @@ class GetMessage(Call[StoredMessages]):
     source: str | None = None
 
 
-class GetMemory(_Filtering[Memories]):
+class GetMemory(Filtering[Memories]):
     """Page through everything MemOS keeps of a user or an agent (`POST get/memory`, contract §2.4).
 
     Exactly one of `user_id` and `agent_id`. `page` counts from 1 (default 1), `size` is 1 to 50 for each kind
@@ -168,12 +189,11 @@ class GetMemory(_Filtering[Memories]):
     @model_validator(mode="after")
     def _of_one(self) -> "GetMemory":
         _one_subject(self)
-        if self.condition and self.condition.all_of is None and self.condition.any_of is None:
-            raise broken("filter", 'get/memory takes one "and" or "or" group, no map of sources (contract §5)')
+        self._filtered_by_one_group(self.path)
         return self
 
 
-class DeleteMemory(_Filtering[Deleted]):
+class DeleteMemory(Filtering[Deleted]):
     """Delete memories (`POST delete/memory`, contract §2.7): for good, there is no undo.
 
     Exactly one selector: `memory_ids`, `user_id` (everything of that user), `agent_id`, or `filter` (sent by
@@ -223,6 +243,86 @@ class GetStatus(Call[TaskStatus]):
         return only
 
 
+class GetMemoryById(Call[Memory]):
+    """Read one memory by its id (`GET get/memory/{memory_id}`, contract §2.5); profiles can't be read so.
+
+    An id that does not exist raises `NotFound`.
+    """
+
+    path: ClassVar[str] = "get/memory/{memory_id}"
+    method: ClassVar[Literal["GET", "POST"]] = "GET"
+    answer: ClassVar[type[Answer]] = Memory
+    repeatable: ClassVar[bool] = True
+
+    memory_id: Annotated[str, Field(min_length=1), AfterValidator(not_blank)]
+
+    @model_validator(mode="after")
+    def _is_a_part_of_a_path(self) -> "GetMemoryById":
+        if self.memory_id in {".", ".."}:
+            raise broken("memory_id", "dots alone name a place in the path, not a memory")
+        return self
+
+    def target(self) -> str:
+        """The path with the id in it, percent-encoded as a whole."""
+        return self.path.format(memory_id=quote(self.memory_id, safe=""))
+
+    def fitted(self, data: Any) -> Any:
+        """The memory in the documented form, where a server tells it as `memory` and `metadata` (contract §2.5)."""
+        return _documented(data, self.memory_id) if isinstance(data, dict) else data
+
+
+def _documented(data: dict[str, Any], asked: str) -> dict[str, Any]:
+    about = data.get("metadata")
+    if not isinstance(about, dict):
+        return {**data, "id": data.get("id") or asked}
+    kind = str(about.get("memory_type") or "").lower()
+    views = (("preference", "preference"), ("tool", "tool_memory"), ("skill", "skill"), ("event", "event"))
+    told = {
+        "id": about.get("id") or asked,
+        "memory_view": next((view for word, view in views if word in kind), "detail_factual"),
+        "title": about.get("key"),
+        "content": data.get("memory"),
+        "conversation_id": about.get("session_id"),
+        **{name: about.get(name) for name in ("status", "created_at", "updated_at", "user_id", "tags", "info")},
+    }
+    return {**told, **{name: value for name, value in data.items() if value is not None}}
+
+
+class AddFeedback(Call[Added]):
+    """Correct what is remembered, in plain words (`POST add/feedback`, contract §2.9).
+
+    Two kinds are documented: replacing a keyword in all memories of the user, and a correction in the context of
+    `conversation_id` (required by MemOS's schema, optional by its prose; give it where there is one).
+    `feedback_time` is written like a message's `chat_time` (default: now). How far the work is tells `get_status`.
+    Never repeated by the client after a lost reply.
+    """
+
+    path: ClassVar[str] = "add/feedback"
+    answer: ClassVar[type[Answer]] = Added
+
+    user_id: Id
+    feedback_content: Annotated[Text, Field(min_length=1), AfterValidator(not_blank)]
+    conversation_id: Id | None = None
+    agent_id: Id | None = None
+    app_id: Id | None = None
+    feedback_time: str | None = None
+    allow_public: bool | None = None
+    allow_knowledgebase_ids: Texts | None = None
+    info: Info | None = None
+
+
 CALLS: Mapping[str, type[Call[Any]]] = {
-    call.path: call for call in (AddMessage, GetMessage, SearchMemory, GetMemory, DeleteMemory, GetStatus)
+    call.path: call
+    for call in (
+        AddMessage,
+        GetMessage,
+        SearchMemory,
+        GetMemory,
+        DeleteMemory,
+        GetStatus,
+        GetMemoryById,
+        AddFeedback,
+        Chat,
+    )
 }
+"""The calls by path. `Chat` and `StreamChat` share theirs: `stream` in the body tells them apart."""

@@ -1,7 +1,7 @@
 """What crosses the wire, as values; who carries it, as protocols; and the way from bytes to answers and back."""
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, Generic, Protocol, TypeVar, cast
@@ -13,9 +13,10 @@ from memos_integrations.wire.answers import Added, Answer
 from memos_integrations.wire.call import Call
 from memos_integrations.wire.codes import FINE, code_of, error_class
 
-__all__ = ["AsyncTransport", "Reply", "Request", "Transport", "read", "refuse", "request", "write"]
+__all__ = ["AsyncTransport", "Reply", "Request", "Streamed", "Transport", "read", "refuse", "request", "write"]
 
 T = TypeVar("T")
+Body_co = TypeVar("Body_co", covariant=True)
 _MAX_WORDS = 500  # characters of a server's message that an error carries
 
 
@@ -39,11 +40,28 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Streamed(Generic[Body_co]):
+    """A reply whose body comes in `pieces`, as they arrive. Header names are in lower case."""
+
+    status: int
+    pieces: Body_co = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
 class Transport(Protocol):
     """Carries a request and brings the reply. `seconds` is the most it may take, all in all."""
 
     def send(self, request: Request, seconds: float) -> Reply:
         """The reply, whatever its status. Raises `Unreachable` when none came."""
+        ...
+
+    def stream(self, request: Request, seconds: float) -> AbstractContextManager[Reply | Streamed[Iterator[bytes]]]:
+        """The reply as soon as its head is there: in pieces where it is a stream of events, else whole.
+
+        `seconds` bound the wait for the head, and again for each piece, which raises `Unreachable` when it doesn't
+        come. Leaving the context gives the stream up and closes its connection.
+        """
         ...
 
     def close(self) -> None:
@@ -55,6 +73,12 @@ class AsyncTransport(Protocol):
 
     async def send(self, request: Request, seconds: float) -> Reply:
         """The reply, whatever its status. Raises `Unreachable` when none came."""
+        ...
+
+    def stream(
+        self, request: Request, seconds: float
+    ) -> AbstractAsyncContextManager[Reply | Streamed[AsyncIterator[bytes]]]:
+        """The same as `Transport.stream`; a wait may be cancelled."""
         ...
 
     async def close(self) -> None:
@@ -70,7 +94,9 @@ class _Envelope(BaseModel, Generic[T]):
 
 def request(call: Call[Any]) -> Request:
     """`call` as it crosses the wire. Raises `Invalid` for text that no JSON can carry."""
-    return Request("POST", call.path, call.body(), headers={"content-type": "application/json"})
+    if call.method == "GET":
+        return Request(call.method, call.target())
+    return Request(call.method, call.target(), call.body(), headers={"content-type": "application/json"})
 
 
 def read(call: Call[T], reply: Reply) -> T:

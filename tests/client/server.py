@@ -75,6 +75,27 @@ def reset(handler: "Handler") -> None:
     handler.close_connection = True
 
 
+def streams(*pieces: str | bytes, then: Answer | None = None, kind: str = "text/event-stream; charset=utf-8") -> Answer:
+    """Answers in chunks, piece by piece; `then` instead of the last, empty chunk."""
+
+    def answer(handler: "Handler") -> None:
+        handler.wfile.write(f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n".encode())
+        for piece in pieces:
+            body = piece.encode() if isinstance(piece, str) else piece
+            handler.wfile.write(f"{len(body):x}\r\n".encode() + body + b"\r\n")
+        if then is None:
+            handler.wfile.write(b"0\r\n\r\n")
+        else:
+            then(handler)
+
+    return answer
+
+
+def cut(handler: "Handler") -> None:
+    """Closes the connection in the middle of what was announced."""
+    handler.close_connection = True
+
+
 def then_close(handler: "Handler") -> None:
     """Answers, and closes the connection without having announced it."""
     ok()(handler)
@@ -91,8 +112,10 @@ class Handler(BaseHTTPRequestHandler):
         self.at.connected(self.connection)
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
         self.at.asked(self.path, dict(self.headers.items()), body)(self)
+
+    do_GET = do_POST
 
     def say(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)

@@ -7,10 +7,13 @@ import pytest
 from memos_integrations.client import AsyncMemOS, MemOS
 from memos_integrations.errors import Invalid
 from memos_integrations.wire.answers import Found
-from memos_integrations.wire.calls import CALLS, SearchMemory
-from tests.client.server import Server
+from memos_integrations.wire.calls import CALLS, GetMemoryById, SearchMemory
+from tests.client.server import Server, ok
 
-NAMES = sorted(path.replace("/", "_") for path in CALLS)
+METHODS = {
+    "get_memory_by_id" if path == GetMemoryById.path else path.replace("/", "_"): call for path, call in CALLS.items()
+}
+NAMES = sorted(METHODS)
 
 
 def test_every_call_is_a_method_of_both() -> None:
@@ -35,7 +38,7 @@ def test_it_presents_itself(name: str) -> None:
     client = MemOS(base_url="http://127.0.0.1:1")
     for holder, title in ((client, "MemOS"), (client.aio, "AsyncMemOS")):
         method: Any = getattr(holder, name)
-        call = CALLS[name.replace("_", "/", 1)]
+        call = METHODS[name]
         signature = inspect.signature(method)
         assert (method.__name__, method.__qualname__, method.__doc__) == (name, f"{title}.{name}", call.__doc__)
         assert list(signature.parameters) == list(call.model_fields)
@@ -89,3 +92,14 @@ async def test_the_same_when_awaited(server: Server) -> None:
         found = await client.search_memory(query="tea", user_id="u")
         assert isinstance(found, Found)
     assert len(server.requests) == 1
+
+
+def test_a_memory_by_its_id_is_one_part_of_the_path(server: Server) -> None:
+    server.usual = ok({"id": "m/1 ?", "memory_view": "detail_factual", "content": "likes tea"})
+    with MemOS(base_url=server.url) as client:
+        memory = client.get_memory_by_id(memory_id="m/1 ?")
+        assert (memory.id, memory.content) == ("m/1 ?", "likes tea")
+        with pytest.raises(Invalid):
+            client.get_memory_by_id(memory_id="..")
+    path, _, body = server.requests[0]
+    assert (path, body) == ("/api/get/memory/m%2F1%20%3F", b"")

@@ -24,7 +24,9 @@ def ask(
     method: str = "POST",
     project: str = "",
 ) -> Reply:
-    return route(engine, Request(method, path, json.dumps(members).encode() if body is None else body), project)
+    reply = route(engine, Request(method, path, json.dumps(members).encode() if body is None else body), project)
+    assert isinstance(reply, Reply)
+    return reply
 
 
 def told(reply: Reply) -> dict[str, Any]:

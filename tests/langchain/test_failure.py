@@ -16,7 +16,7 @@ from memos_integrations.langchain import MemOSMiddleware
 from memos_integrations.wire.answers import Added, Found
 from memos_integrations.wire.calls import AddMessage, SearchMemory
 from memos_integrations.wire.envelope import Reply, Request
-from tests.fakes import CountingEngine, client_over
+from tests.fakes import CountingEngine, Unstreamed, client_over
 from tests.langchain.models import ANSWER, MARK, Scripted, after_tools, at, create_agent, look_up, run, said
 
 LOGGERS = "memos_integrations"
@@ -174,7 +174,7 @@ async def test_a_search_beyond_its_budget_is_not_waited_for(kind: str, caplog: p
         await client.aio.close()
 
 
-class Watched:
+class Watched(Unstreamed):
     """Passes on, and keeps how long each call might take."""
 
     def __init__(self, engine: CountingEngine) -> None:

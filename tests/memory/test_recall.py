@@ -16,7 +16,7 @@ from memos_integrations.memory.prompt import render
 from memos_integrations.memory.recall import NOTHING, Recall
 from memos_integrations.wire.answers import Found
 from memos_integrations.wire.calls import SearchMemory
-from tests.fakes import CountingEngine, client_over
+from tests.fakes import CountingEngine, Unstreamed, client_over
 
 ADA, BOB = Scope(user_id="ada", conversation_id="c"), Scope(user_id="bob", conversation_id="c")
 TEA = "Which tea do I like?"
@@ -170,14 +170,14 @@ async def test_who_asked_for_errors_gets_them(events: list[Event]) -> None:
 def test_the_budget_is_the_searchs_whole_deadline() -> None:
     given: list[float] = []
 
-    class Noting:
+    class Noting(Unstreamed):
         def send(self, request: object, seconds: float) -> Any:
             given.append(seconds)
             raise Unreachable("no", sent=True)
 
         def close(self) -> None: ...
 
-    class NotingAio:
+    class NotingAio(Unstreamed):
         async def send(self, request: object, seconds: float) -> Any:
             given.append(seconds)
             raise Unreachable("no", sent=True)

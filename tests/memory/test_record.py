@@ -17,7 +17,7 @@ from memos_integrations.memory.writer import _Entry
 from memos_integrations.wire.answers import Added, Found
 from memos_integrations.wire.calls import AddMessage
 from memos_integrations.wire.envelope import Reply, Request
-from tests.fakes import CountingEngine, client_over
+from tests.fakes import CountingEngine, Unstreamed, client_over
 
 ADA = Scope(user_id="ada", conversation_id="c", agent_id="a", app_id="p", tags=["t"], info={"x": 1})
 TURN = [Said("user", "I like tea."), Said("assistant", "Noted.")]
@@ -157,7 +157,7 @@ def test_a_refused_turn_is_told_and_not_repeated(
     assert "MARKER7f3a" not in caplog.text
 
 
-class Unsure:
+class Unsure(Unstreamed):
     """Acts on the first add, and says nothing: the caller can't know."""
 
     def __init__(self, client: MemOS) -> None:
@@ -171,7 +171,7 @@ class Unsure:
     def close(self) -> None: ...
 
 
-class Unused:
+class Unused(Unstreamed):
     async def send(self, request: Request, seconds: float) -> Reply:
         raise AssertionError("recording is not async")
 
@@ -188,7 +188,7 @@ def test_a_turn_of_unknown_fate_is_not_sent_twice(client: MemOS, caplog: pytest.
     assert "unknown, not sent again" in caplog.text
 
 
-class Gate:
+class Gate(Unstreamed):
     """A server that can't be reached until the gate opens."""
 
     def __init__(self, client: MemOS) -> None:
@@ -226,7 +226,7 @@ def test_a_pause_that_the_server_asked_for_is_not_shortened() -> None:
 def test_a_flush_of_its_own_hand_gives_a_send_no_longer_than_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[float] = []
 
-    class Noting:
+    class Noting(Unstreamed):
         def send(self, request: Request, seconds: float) -> Reply:
             given.append(seconds)
             raise Unreachable("no connection", sent=False)

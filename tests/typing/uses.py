@@ -1,15 +1,25 @@
 """Right uses of the client, checked with the tree: every `assert_type` must hold under mypy --strict and pyright."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
 from datetime import tzinfo
 from typing import assert_type
 
 import httpx
 from pydantic import SecretStr
 
-from memos_integrations.client import AsyncMemOS, Degraded, Event, MemOS, Recalled, Recorded, Retry
-from memos_integrations.wire.answers import Added, Deleted, Fact, Found, Memories, StoredMessages, TaskStatus
+from memos_integrations.client import AsyncMemOS, ChatEvent, Degraded, Event, MemOS, Recalled, Recorded, Retry
+from memos_integrations.wire.answers import (
+    Added,
+    ChatAnswer,
+    Deleted,
+    Fact,
+    Found,
+    Memories,
+    Memory,
+    StoredMessages,
+    TaskStatus,
+)
 from memos_integrations.wire.call import Call
 from memos_integrations.wire.calls import GetStatus, SearchMemory
 from memos_integrations.wire.filters import Filter
@@ -28,6 +38,11 @@ def plain(client: MemOS, said: list[dict[str, str]], turns: list[Message]) -> No
     assert_type(client.get_memory(user_id="u", page=1, include_memory_view=["event"]), Memories)
     assert_type(client.delete_memory(memory_ids=["m"]), Deleted)
     assert_type(client.get_status(task_id="t"), TaskStatus)
+    assert_type(client.get_memory_by_id(memory_id="m"), Memory)
+    assert_type(client.add_feedback(user_id="u", feedback_content="f"), Added)
+    assert_type(client.chat(user_id="u", conversation_id="c", query="q", temperature=0).response, str)
+    assert_type(client.stream_chat(user_id="u", conversation_id="c", query="q"), Generator[ChatEvent, None, None])
+    assert_type(next(client.stream_chat(user_id="u", conversation_id="c", query="q")), ChatEvent)
     assert_type(client.send(SearchMemory(query="q", user_id="u")), Found)
     assert_type(client.with_options(deadline=3), MemOS)
     assert_type(client.aio, AsyncMemOS)
@@ -50,6 +65,9 @@ async def awaited(client: AsyncMemOS) -> None:
     assert_type(both, tuple[Found, Added])
     assert_type(await asyncio.create_task(client.get_status(task_id="t")), TaskStatus)
     assert_type(await asyncio.wait_for(client.get_status(task_id="t"), 1), TaskStatus)
+    assert_type(await client.chat(user_id="u", conversation_id="c", query="q"), ChatAnswer)
+    async for event in client.stream_chat(user_id="u", conversation_id="c", query="q", tags=["t"]):
+        assert_type(event, ChatEvent)
     assert_type(await client.flush(), int)
     async with client as entered:
         assert_type(entered, AsyncMemOS)

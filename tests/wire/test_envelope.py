@@ -14,9 +14,12 @@ from memos_integrations.wire.answers import Added, Answer, Deleted, Fact, Found,
 from memos_integrations.wire.call import Call
 from memos_integrations.wire.calls import (
     CALLS,
+    AddFeedback,
     AddMessage,
+    Chat,
     DeleteMemory,
     GetMemory,
+    GetMemoryById,
     GetMessage,
     GetStatus,
     SearchMemory,
@@ -268,6 +271,9 @@ def test_no_bytes_raise_anything_but_our_errors(body: bytes, status: int, path: 
         "delete/memory": DeleteMemory(user_id="u"),
         "get/memory": GetMemory(user_id="u"),
         "get/message": GetMessage(user_id="u", conversation_id="c"),
+        "get/memory/{memory_id}": GetMemoryById(memory_id="m"),
+        "add/feedback": AddFeedback(user_id="u", feedback_content="no"),
+        "chat": Chat(user_id="u", conversation_id="c", query="q"),
     }
     with suppress(MemOSError):
         read(calls[path], Reply(status, body))
@@ -288,14 +294,9 @@ def test_no_content_of_an_answer_shows_in_a_repr_or_an_error() -> None:
 
 def _items(answer: type[Answer], mark: str) -> list[Answer]:
     """An answer with `mark` wherever text may stand, and the items in its lists."""
-    everything: dict[str, Any] = {
-        "id": mark,
-        "role": mark,
-        "task_id": mark,
-        "status": mark,
-        "content": mark,
-        "extra": mark,
-    }
+    everything: dict[str, Any] = dict.fromkeys(
+        ("id", "role", "task_id", "status", "content", "response", "extra"), mark
+    )
     words = ("memory_key", "memory_value", "preference", "reasoning", "experience", "tool_value", "memory", "event_key")
     everything |= dict.fromkeys(words, mark) | {"tags": [mark], "sources": [{"x": mark}], "info": {"x": mark}}
     lists = {name: [everything] for name in answer.model_fields if name.endswith("_list")}

@@ -1,0 +1,129 @@
+"""What both colours of the HTTP transport say alike, in httpx's terms."""
+
+from collections.abc import AsyncIterator, Iterator
+from functools import lru_cache
+
+import httpx
+
+from memos_integrations.client._settings import Settings, user_agent
+from memos_integrations.errors import Invalid, Unreachable
+from memos_integrations.wire.envelope import Reply, Request
+
+__all__ = ["FAILURES", "Body", "Masked", "Talk", "shortened"]
+
+FAILURES = (httpx.HTTPError, TimeoutError, RuntimeError)
+_REDACTED_FROM = 8  # characters; a shorter key is no secret, and would be "found" inside ordinary words
+
+
+class Talk:
+    """What both colours say alike: URL, headers, and how a reply and a failure are told."""
+
+    def __init__(self, settings: Settings) -> None:
+        key = settings.api_key.get_secret_value() if settings.api_key else ""
+        self._host = settings.host
+        self._secret = key.encode() if len(key) >= _REDACTED_FROM else b""
+        self._authorization = {"authorization": f"Token {key}"} if key else {}
+        self._url = lru_cache(maxsize=64)(lambda path: httpx.URL(f"{settings.base_url}/{path}"))
+        try:
+            self._url("")
+        except httpx.InvalidURL:
+            raise Invalid("base_url is no valid address", field="base_url", rule="url") from None
+
+    def asked(
+        self, client: httpx.Client | httpx.AsyncClient, request: Request, body: "Body", timeout: httpx.Timeout
+    ) -> httpx.Request:
+        """`request` in httpx's terms, with what the client adds of its own."""
+        headers = {**request.headers, **self._authorization, "user-agent": user_agent()}
+        url, query = self._url(request.path), dict(request.query) or None
+        made = client.build_request(
+            request.method, url, content=request.body, params=query, headers=headers, timeout=timeout
+        )
+        made.stream = body
+        return made
+
+    def reply(self, response: httpx.Response) -> Reply:
+        """The reply, without the key that a server's error message may repeat."""
+        body = response.content
+        if self._secret and self._secret in body:
+            body = body.replace(self._secret, b"***")
+        return Reply(response.status_code, body, self.headers(response))
+
+    def headers(self, response: httpx.Response) -> dict[str, str]:
+        """A reply's headers, their names in lower case."""
+        return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
+
+    def masked(self) -> "Masked":
+        """What keeps the key out of a reply that comes in pieces."""
+        return Masked(self._secret)
+
+    def failed(self, error: Exception, body: "Body", *, ours: bool) -> Reply:
+        """Raises what `error` means. A user's own client may have hooks that raise for a status: that is a reply.
+
+        Their client may also be closed, or belong to another loop, which httpx and asyncio tell by RuntimeError.
+        """
+        if isinstance(error, httpx.HTTPStatusError):
+            return Reply(error.response.status_code)
+        if ours and isinstance(error, RuntimeError):
+            raise error
+        raise self.failure(error, body) from _harmless(error)
+
+    def failure(self, error: Exception, body: "Body") -> Unreachable:
+        """By class names only: the text of an error may quote what the server sent."""
+        names = " from ".join(dict.fromkeys((type(error).__name__, type(_root(error)).__name__)))
+        fate = "the request was under way, and may have been carried out" if body.begun else "nothing was sent"
+        return Unreachable(f"no reply from {self._host} ({names}): {fate}", sent=body.begun)
+
+
+class Masked:
+    """Pieces of a reply without the key, wherever they were cut."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret, self._held = secret, b""
+
+    def next(self, piece: bytes) -> bytes:
+        """`piece` after what was held back, without the key; an end that may begin the key is held back."""
+        if not self._secret:
+            return piece
+        whole = (self._held + piece).replace(self._secret, b"***")
+        begun = next((n for n in range(len(self._secret) - 1, 0, -1) if whole.endswith(self._secret[:n])), 0)
+        self._held = whole[len(whole) - begun :]
+        return whole[: len(whole) - begun]
+
+    def rest(self) -> bytes:
+        """What was held back last."""
+        return self._held
+
+
+class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A request's body that knows whether it was asked for: before that, no server can carry the request out."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content, self.begun = content, False
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.begun = True
+        yield self._content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self.begun = True
+        yield self._content
+
+
+def _root(error: BaseException) -> BaseException:
+    """The system's own error behind `error`, where there is one: refused, no such name, a bad certificate."""
+    root, cause = error, error.__cause__ or error.__context__
+    while cause is not None:
+        root = cause if isinstance(cause, OSError) else root
+        cause = cause.__cause__ or cause.__context__
+    return root
+
+
+def _harmless(error: Exception) -> Exception | None:
+    """`error` as a cause to show, unless it may quote what the server sent."""
+    return None if isinstance(error, httpx.ProtocolError | httpx.DecodingError) else error
+
+
+def shortened(timeout: httpx.Timeout, seconds: float) -> httpx.Timeout:
+    phases = (timeout.connect, timeout.read, timeout.write, timeout.pool)
+    connect, read, write, pool = (seconds if phase is None else min(phase, seconds) for phase in phases)
+    return httpx.Timeout(connect=connect, read=read, write=write, pool=pool)
