@@ -13,7 +13,7 @@ from memos_integrations.cli._demo import show_answer
 from memos_integrations.cli._offline import reply
 from memos_integrations.client import Event, MemOS, Recalled
 from memos_integrations.errors import Invalid
-from memos_integrations.langchain._demo import speaker
+from memos_integrations.langchain._demo import replier, speaker
 
 __all__ = ["ask_about", "conversations_in"]
 
@@ -22,14 +22,16 @@ _USER = "you"
 Message = dict[str, Any]
 
 
-def ask_about(console: Console, path: Path, chat: Path, *, recall: bool) -> None:
+def ask_about(console: Console, path: Path, chat: Path, *, recall: bool, model: str | None = None) -> None:
     """Imports the chat file into the memories in `path`, then answers questions from the keyboard until it ends."""
     conversations = list(conversations_in(chat))
     events: list[Event] = []
+    speak = replier(model) if model else reply
     with connect(path, on_event=events.append) as client:
         _import(console, client, conversations)
-        console.print("Ask about it; an empty line ends. [dim](The offline stand-in repeats what was recalled.)[/]")
-        ask = speaker(client, _USER, "questions", reply, recall=recall)
+        stand_in = "" if model else " [dim](The offline stand-in repeats what was recalled.)[/]"
+        console.print(f"Ask about it; an empty line ends.{stand_in}")
+        ask = speaker(client, _USER, "questions", speak, recall=recall)
         for question in _questions(console):
             before = len(events)
             handed, answer = ask(question)

@@ -12,6 +12,7 @@ from memos_integrations._connect import connect
 from memos_integrations.cli._offline import recalled as recollections
 from memos_integrations.cli._offline import reply
 from memos_integrations.client import Event, MemOS, Recalled, Recorded
+from memos_integrations.langchain._demo import replier
 from memos_integrations.langchain._demo import speaker as langchain_speaker
 from memos_integrations.llama_index._demo import speaker as llama_index_speaker
 
@@ -24,41 +25,43 @@ _TOLD = (
     "I'm allergic to peanuts, so please never suggest dishes with peanuts.",
     "My daughter Mira plays the cello.",
 )
+_STAND_IN = (
+    "Model: an offline stand-in. It holds no answers: to a question it repeats the recalled line that shares most "
+    "words with it, or says that it doesn't know. For real conversation: --model openai:… (or what init_chat_model takes)."
+)
 _ASKED_LATER = ("Which city did I move to?", "What instrument does my daughter play?")
 _ASKED_ELSEWHERE = ("What am I allergic to?", "What is my job? Where do I work?")
 
 
-def tell(console: Console, path: Path, *, recall: bool) -> None:
+def tell(console: Console, path: Path, *, recall: bool, model: str | None = None) -> None:
     """Runs the story on the memories in `path` and shows what is written, recalled and set before the model."""
     events: list[Event] = []
+    speak = replier(model) if model else reply
     with connect(path, on_event=events.append) as client:
-        _introduce(console, path, recall)
+        _introduce(console, path, recall, model)
         _act(console, "1  A LangChain agent meets Ada", "create_agent(model, middleware=[MemOSMiddleware(client)])")
-        _talk(console, langchain_speaker(client, "ada", "first-chat", reply, recall=recall), _TOLD, events)
+        _talk(console, langchain_speaker(client, "ada", "first-chat", speak, recall=recall), _TOLD, events)
         client.flush()
         _show_written(console, client, "ada", "first-chat")
         _act(console, "2  The same agent, another conversation", "nothing of the first one is in its messages")
-        _talk(console, langchain_speaker(client, "ada", "second-chat", reply, recall=recall), _ASKED_LATER, events)
+        _talk(console, langchain_speaker(client, "ada", "second-chat", speak, recall=recall), _ASKED_LATER, events)
         client.flush()
         _act(
             console,
             "3  A LlamaIndex agent of the same user",
             "FunctionAgent.run(question, memory=MemOSMemory.from_defaults(…))",
         )
-        _talk(console, llama_index_speaker(client, "ada", "third-chat", reply, recall=recall), _ASKED_ELSEWHERE, events)
+        _talk(console, llama_index_speaker(client, "ada", "third-chat", speak, recall=recall), _ASKED_ELSEWHERE, events)
         client.flush()
         _act(console, "4  Another user asks the same", "user_id='bob': he shares the file with Ada, and nothing else")
-        _talk(console, langchain_speaker(client, "bob", "bobs-chat", reply, recall=recall), _ASKED_LATER, events)
+        _talk(console, langchain_speaker(client, "bob", "bobs-chat", speak, recall=recall), _ASKED_LATER, events)
         client.flush()
     _sum_up(console, events, len(_TOLD) + 2 * len(_ASKED_LATER) + len(_ASKED_ELSEWHERE))
 
 
-def _introduce(console: Console, path: Path, recall: bool) -> None:
-    lines = [
-        f"Memories: the embedded engine, in {path.name}. No key, no network, no download.",
-        "Model: an offline stand-in. It holds no answers: to a question it repeats the recalled line that shares "
-        "most words with it, or says that it doesn't know. Put a real model in its place for real conversation.",
-    ]
+def _introduce(console: Console, path: Path, recall: bool, model: str | None) -> None:
+    lines = [f"Memories: the embedded engine, in {path.name}. No key, no network, no download."]
+    lines.append(f"Model: {model}, for both frameworks." if model else _STAND_IN)
     if not recall:
         lines.append("Recall is switched off: watch it know nothing.")
     console.print(Panel("\n".join(lines), title="memos-integrations demo", border_style="cyan"))

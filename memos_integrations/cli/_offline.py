@@ -24,13 +24,14 @@ class Recollection(NamedTuple):
     text: str
 
 
-def reply(messages: Sequence[str]) -> str:
+def reply(said: Sequence[tuple[str, str]]) -> str:
     """To a question the recalled line that shares most words with it, else that it doesn't know; to the rest a nod.
 
     Of lines that share as many, one that the user said and that is no question itself.
 
-    `messages` are the texts a model is handed, the latest last.
+    `said` is what a model is handed: (role, text) pairs, the latest last.
     """
+    messages = [text for _, text in said]
     question = strip(messages[-1]).strip()
     if not _QUESTION.search(question):
         return NOTED

@@ -14,7 +14,7 @@ from memos_integrations.llama_index.memory import MemOSMemory
 
 __all__ = ["speaker"]
 
-Reply = Callable[[Sequence[str]], str]
+Reply = Callable[[Sequence[tuple[str, str]]], str]
 
 
 def speaker(
@@ -24,8 +24,9 @@ def speaker(
     handed: list[str] = []
 
     def answer(messages: Sequence[ChatMessage], **_: Any) -> ChatMessage:
-        handed[:] = [text_of(message) for message in messages]
-        return ChatMessage(role=MessageRole.ASSISTANT, content=reply(handed))
+        said = [(message.role.value, text_of(message)) for message in messages]
+        handed[:] = [text for _, text in said]
+        return ChatMessage(role=MessageRole.ASSISTANT, content=reply(said))
 
     agent = FunctionAgent(tools=[], llm=MockFunctionCallingLLM(response_generator=answer))
     memory = MemOSMemory.from_defaults(

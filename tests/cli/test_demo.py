@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.language_models import FakeListChatModel
+from langchain_core.messages import BaseMessage
+from pydantic import Field
 from typer.testing import CliRunner, Result
 
 from memos_integrations.cli._app import app
 from memos_integrations.cli._ask import conversations_in
 from memos_integrations.cli._offline import DONT_KNOW, NOTED, reply
 from memos_integrations.errors import Invalid
+from memos_integrations.langchain import _demo
 from memos_integrations.memory.prompt import render
 from memos_integrations.wire.answers import Found
 
@@ -140,9 +144,9 @@ def test_what_says_nothing_is_left_out(tmp_path: Path) -> None:
     assert list(conversations_in(chat)) == []
 
 
-def handed(question: str, *facts: str) -> list[str]:
+def handed(question: str, *facts: str) -> list[tuple[str, str]]:
     items: list[dict[str, Any]] = [{"id": fact, "memory_value": fact, "create_time": 1785578400000} for fact in facts]
-    return ["system", render(Found.model_validate({"memory_detail_list": items})) + question]
+    return [("system", "s"), ("user", render(Found.model_validate({"memory_detail_list": items})) + question)]
 
 
 def test_the_stand_in_reads_only_what_it_is_handed() -> None:
@@ -154,8 +158,51 @@ def test_the_stand_in_reads_only_what_it_is_handed() -> None:
     echoes = ("Where do I live?", "[assistant view] You live in Lyon, I think.", "I live in Lyon.")
     assert reply(handed("Do I live in Lyon?", *echoes)).startswith("I live in Lyon.")
     assert reply(handed("I live in Nantes now.", *facts)) == NOTED
-    assert reply(["Where do I live?", "I live in Lyon.", "Where do I live?"]) == DONT_KNOW
+    assert (
+        reply([("user", "Where do I live?"), ("assistant", "I live in Lyon."), ("user", "Where do I live?")])
+        == DONT_KNOW
+    )
     assert reply(handed("我住在哪里？", "我住在上海。")).startswith("我住在上海。")
+
+
+class Scripted(FakeListChatModel):
+    """Answers by list, and keeps what it is handed."""
+
+    handed: list[list[tuple[str, str]]] = Field(default_factory=list)
+
+    def _call(self, messages: list[BaseMessage], *rest: Any, **more: Any) -> str:
+        self.handed.append([(message.type, str(message.text)) for message in messages])
+        return super()._call(messages, *rest, **more)
+
+
+def test_a_real_model_speaks_for_both_frameworks(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Scripted(responses=["Understood."])
+    monkeypatch.setattr(_demo, "init_chat_model", {"openai:some": model}.__getitem__)
+    shown = run("demo", "--model", "openai:some")
+    assert [answers(act) for act in acts(shown.output)] == [["Understood."] * n for n in (3, 2, 2, 2)]
+    assert "Model: openai:some, for both frameworks." in shown.output
+    assert "9 turns, 9 searches, 9 writes: one search and one write a turn" in shown.output
+    assert [kind for kind, _ in model.handed[6]] == ["human", "ai", "human"]
+    assert "Lyon" in model.handed[3][-1][1]
+
+
+def test_a_real_model_answers_about_a_chat_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_demo, "init_chat_model", lambda _: Scripted(responses=["Red."]))
+    chat = tmp_path / "chat.json"
+    chat.write_text(json.dumps(CHAT), encoding="utf-8")
+    shown = run("demo", "--conversation", str(chat), "--model", "openai:some", typed="What colour is my bike?\n")
+    assert answers(shown.output) == ["Red."]
+    assert "stand-in" not in shown.output
+
+
+def test_a_model_that_cannot_be_had_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = run("demo", "--model", "nobodys-model")
+    assert shown.exit_code == 2
+    assert "--model: LangChain can't make this model" in shown.output
+    monkeypatch.setattr(_demo, "init_chat_model", lambda _: Scripted(responses=[]))
+    shown = run("demo", "--model", "openai:some")
+    assert shown.exit_code == 2
+    assert "the model failed (IndexError)" in shown.output
 
 
 def test_the_command_line_is_there_and_says_what_it_misses() -> None:
