@@ -11,6 +11,7 @@ __all__ = [
     "Invalid",
     "MemOS",
     "MemOSError",
+    "ModelEndpoint",
     "NotFound",
     "QuotaExceeded",
     "RateLimited",
@@ -26,6 +27,7 @@ __all__ = [
 if TYPE_CHECKING:
     from memos_integrations._connect import connect
     from memos_integrations.client._client import AsyncMemOS, MemOS
+    from memos_integrations.engine._endpoint import ModelEndpoint
     from memos_integrations.errors import (
         BadRequest,
         Garbled,
@@ -46,6 +48,7 @@ else:
     _HOMES = {
         "AsyncMemOS": "client._client",
         "MemOS": "client._client",
+        "ModelEndpoint": "engine._endpoint",
         "Scope": "memory.scope",
         "connect": "_connect",
     }

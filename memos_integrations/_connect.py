@@ -16,7 +16,7 @@ from memos_integrations.errors import Invalid, Unsupported
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from memos_integrations.engine import Engine
+    from memos_integrations.engine import Engine, Model
 
 __all__ = ["borrow", "connect", "give_back"]
 
@@ -28,7 +28,14 @@ _WAYS = (
     "MEMOS_API_KEY or api_key= is a key of MemOS Cloud"
 )
 
-_SETTINGS = ("MEMOS_BASE_URL", "MEMOS_API_KEY", "MEMOS_IS_GLOBAL")
+_SETTINGS = (
+    "MEMOS_BASE_URL",
+    "MEMOS_API_KEY",
+    "MEMOS_IS_GLOBAL",
+    "MEMOS_MODEL_BASE_URL",
+    "MEMOS_MODEL_NAME",
+    "MEMOS_MODEL_API_KEY",
+)
 
 _lock = threading.RLock()
 _opened: dict[tuple[str | None, ...], MemOS] = {}
@@ -44,13 +51,15 @@ def connect(
     deadline: float | None = None,
     retry: Retry | None = None,
     on_event: OnEvent | Iterable[OnEvent] = (),
+    model: "Model | None" = None,
 ) -> MemOS:
     """A client for `address`: a file's path or ":memory:" (the embedded engine), or "https://…" (a MemOS service).
 
     None reads the environment: MEMOS_BASE_URL (any of these forms), MEMOS_API_KEY and MEMOS_IS_GLOBAL; with only
     a key set it is MemOS Cloud. `deadline` is the most seconds a call may take, with its retries (None: 30, and 120 for
-    chat); `timezone` the
-    server's IANA zone; `on_event` is called with `Recalled`, `Recorded` and `Degraded`. Close what you opened, or use
+    chat); `timezone` the server's IANA zone; `on_event` is called with `Recalled`, `Recorded` and `Degraded`. `model`,
+    a `ModelEndpoint`, answers the embedded engine's chats (None: the one that MEMOS_MODEL_BASE_URL, MEMOS_MODEL_NAME
+    and MEMOS_MODEL_API_KEY name; else chat is refused); a service has models of its own. Close what you opened, or use
     `with`. Raises `Invalid` when nothing is set, or for a file that can't be; `Unsupported` for other forms.
 
     >>> with connect(":memory:") as client:
@@ -63,6 +72,8 @@ def connect(
         raise Invalid(f"connect: no address: {_WAYS}", field="address", rule="missing")
     retry = Retry() if retry is None else retry
     if not where or where.lower().startswith(("http://", "https://")):
+        if model is not None:
+            raise Invalid("connect: a service has models of its own: leave out model", field="model")
         return MemOS(
             base_url=where or None,
             api_key=api_key,
@@ -75,7 +86,7 @@ def connect(
     for name, given in (("api_key", api_key), ("is_global", is_global), ("timezone", timezone)):
         if given is not None:
             raise Invalid(f"connect: the embedded engine takes no {name}: leave it out, or give an https:// address")
-    return _embedded(_path(where), deadline=deadline, retry=retry, on_event=on_event)
+    return _embedded(_path(where), deadline=deadline, retry=retry, on_event=on_event, model=model)
 
 
 def borrow(address: str | None = None) -> MemOS:
@@ -140,10 +151,19 @@ def _path(where: str) -> str:
     return str(path)
 
 
-def _embedded(path: str, *, deadline: float | None, retry: Retry, on_event: OnEvent | Iterable[OnEvent]) -> MemOS:
-    from memos_integrations.engine import AsyncEngineTransport, Engine, EngineTransport
+def _embedded(
+    path: str,
+    *,
+    deadline: float | None,
+    retry: Retry,
+    on_event: OnEvent | Iterable[OnEvent],
+    model: "Model | None",
+) -> MemOS:
+    from memos_integrations.engine import AsyncEngineTransport, Engine, EngineTransport, Model, ModelEndpoint
 
-    engine = Engine(path)
+    if model is not None and not isinstance(model, Model):
+        raise Invalid(f"connect: model is a ModelEndpoint (given: {type(model).__name__})", field="model")
+    engine = Engine(path, model=model or ModelEndpoint.from_environment())
     client = MemOS.over(
         EngineTransport(engine),
         AsyncEngineTransport(engine),

@@ -109,7 +109,7 @@ class AsyncFlow(AsyncIterator[bytes]):
         return self._masked.rest()
 
     async def close(self) -> None:
-        """Lets go of the connection, for good if the reply was not read to its end; a cancelled caller need not wait."""
+        """Lets go of the connection, for good where the reply was not read whole; a cancelled caller need not wait."""
         await asyncio.shield(asyncio.ensure_future(self._where.run(self._released())))
 
     async def _released(self) -> None:

@@ -1,8 +1,10 @@
-"""The embedded engine: it answers MemOS's calls from one SQLite file, without a model and without a network."""
+"""The embedded engine: it answers MemOS's calls from one SQLite file; a model is asked for chat alone."""
 
+from memos_integrations.engine._chat import Model
+from memos_integrations.engine._endpoint import ModelEndpoint
 from memos_integrations.engine._engine import Engine
 from memos_integrations.engine._router import route
 from memos_integrations.engine._transport import AsyncEngineTransport, EngineTransport
 from memos_integrations.engine._words import tokens
 
-__all__ = ["AsyncEngineTransport", "Engine", "EngineTransport", "route", "tokens"]
+__all__ = ["AsyncEngineTransport", "Engine", "EngineTransport", "Model", "ModelEndpoint", "route", "tokens"]

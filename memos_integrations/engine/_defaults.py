@@ -6,7 +6,7 @@ from pydantic_core import to_json
 
 from memos_integrations.engine._rows import Origin
 from memos_integrations.engine._where import Where, where
-from memos_integrations.wire.calls import AddMessage, GetMemory, SearchMemory
+from memos_integrations.wire.calls import AddFeedback, AddMessage, GetMemory, SearchMemory
 
 FACTS: Final = "detail_factual"
 PREFERENCES: Final = "preference"
@@ -37,6 +37,13 @@ def origin(call: AddMessage) -> Origin:
     views = None if call.allow_memory_view is None else tuple(call.allow_memory_view)
     info = to_json(dict(call.info or {})).decode()
     return Origin(call.agents, (*call.users, *call.agents), call.app_id, tags, info, views)
+
+
+def feedback_origin(call: AddFeedback) -> Origin:
+    """What a feedback says of what is made of it. Public memory and knowledge bases are none here, as for an add."""
+    agents = () if call.agent_id is None else (call.agent_id,)
+    info = to_json(dict(call.info or {})).decode()
+    return Origin(agents, (call.user_id, *agents), call.app_id, (), info, None)
 
 
 def condition(call: Selecting) -> Where | None:

@@ -4,38 +4,47 @@ import os
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from memos_integrations.engine import _defaults, _items
-from memos_integrations.engine._defaults import FACTS, PREFERENCES
+from memos_integrations.engine import _defaults, _feedback, _items, _status
+from memos_integrations.engine._chat import Chatting, Model, configured
+from memos_integrations.engine._defaults import FACTS
 from memos_integrations.engine._extract import Turn, note, piece, turn
 from memos_integrations.engine._file import Synchronous
+from memos_integrations.engine._pieces import Answering, Waiting
 from memos_integrations.engine._queries import FACT, PREFERENCE
 from memos_integrations.engine._refine import Refiner, refine, wants
-from memos_integrations.engine._rows import Owner, Task
+from memos_integrations.engine._rows import Owner
 from memos_integrations.engine._search import Wanted, find_facts, find_preferences
 from memos_integrations.engine._store import SWEPT_AT_CLOSING, SWEPT_AT_ONCE, Store
+from memos_integrations.engine._times import instant
 from memos_integrations.engine._where import where
 from memos_integrations.engine._words import TOKENIZER, tokens
 from memos_integrations.errors import BadRequest, NotFound
 from memos_integrations.wire.answers import (
     Added,
+    ChatAnswer,
     Deleted,
     Fact,
     Found,
     Memories,
+    Memory,
     Preference,
     StoredMessages,
     TaskStatus,
 )
 from memos_integrations.wire.calls import (
+    AddFeedback,
     AddMessage,
+    Chat,
     DeleteMemory,
     GetMemory,
+    GetMemoryById,
     GetMessage,
     GetStatus,
     SearchMemory,
+    StreamChat,
 )
 from memos_integrations.wire.filters import Filter
 
@@ -43,11 +52,10 @@ __all__ = ["Engine"]
 
 CLOSING_SECONDS: Final = 5.0
 FARTHEST: Final = 1 << 62  # rows that a page may begin at; SQLite counts in 64 bits
-TABLES: Final = {FACTS: FACT, PREFERENCES: PREFERENCE}
 
 
 class Engine:
-    """MemOS in one SQLite file, or in memory (`path` ":memory:"), without a model and without a network.
+    """MemOS in one SQLite file, or in memory (`path` ":memory:"); a `model` and a network are needed for chat alone.
 
     Facts are turns as they were said, preferences are found by rules (English and Chinese); search is by words and by
     the structure of conversations. Usable from any thread; several processes may use one file. `clock` tells epoch
@@ -71,8 +79,9 @@ class Engine:
         *,
         clock: Callable[[], float] = time.time,
         synchronous: Synchronous = "NORMAL",
+        model: Model | None = None,
     ) -> None:
-        self._clock = clock
+        self._clock, self._model = clock, model
         self._store = Store(os.fspath(path), synchronous, tokenizer=TOKENIZER, measure=piece)
         self._refiner = Refiner(self._store)
         self._close = weakref.finalize(self, _shut, self._refiner, self._store)
@@ -175,7 +184,7 @@ class Engine:
 
     def _page(self, call: GetMemory, owner: int, size: int, page: int) -> Memories:
         store, among, start = self._store, _defaults.condition(call), min((page - 1) * size, FARTHEST)
-        tables = [TABLES[view] for view in _defaults.views(call) if view in TABLES]
+        tables = [_status.TABLES[view] for view in _defaults.views(call) if view in _status.TABLES]
         facts = store.newest(owner, among, size, start) if FACT in tables else []
         likings = store.newest_preferences(owner, among, size, start) if PREFERENCE in tables else []
         total = max((store.total(table, owner, among) for table in tables), default=0)
@@ -187,6 +196,21 @@ class Engine:
             current=page,
             pages=-(-total // size),
         )
+
+    def get_memory_by_id(self, call: GetMemoryById, project: str = "") -> Memory:
+        """One fact or preference of the project, an archived one too. Raises `NotFound` (40001)."""
+        with self._store.reading():
+            found = _items.named(self._store, project, call.memory_id)
+        if found is None:
+            raise NotFound("no memory has this id here: it was deleted, or never was", code=40001, path=call.path)
+        return found
+
+    def add_feedback(self, call: AddFeedback, project: str = "") -> Added:
+        """Updates or archives the memories that the feedback corrects, and remembers what it says; done when told."""
+        public = str(uuid.uuid4())
+        with self._store.writing():
+            _feedback.take(self._store, call, project, public, self._now())
+        return Added(task_id=public, status="completed")
 
     def delete_memory(self, call: DeleteMemory, project: str = "") -> Deleted:
         """Deletes for good: text, index and, of what no memory is left, the stored messages."""
@@ -228,18 +252,27 @@ class Engine:
         return owner
 
     def get_status(self, call: GetStatus, project: str = "") -> TaskStatus:
-        """How far an add is; when completed, the ids of what it added."""
+        """How far a task is; when completed, the ids of what it added, updated and archived ("deleted")."""
         with self._store.reading():
             tasks = self._store.tasks_of(project, call.task_id)
             if not tasks:
                 raise NotFound("the task does not exist", code=50131, path=call.path)
-            status = _joint(task.status for task in tasks)
-            made = {view: self._made(table, tasks) for view, table in TABLES.items()}
-        views = {view: {"memory_ids": ids} for view, ids in made.items() if ids and status == "completed"}
-        return TaskStatus(task_id=call.task_id, status=status, memory_views={"added": views} if views else {})
+            return _status.told(self._store, call.task_id, tasks)
 
-    def _made(self, table: str, tasks: Iterable[Task]) -> list[str]:
-        return [public for task in tasks for public in self._store.made_from(table, task.first, task.end)]
+    def chat(
+        self, call: Chat, project: str = "", seconds: float | None = None, waiting: Waiting | None = None
+    ) -> ChatAnswer:
+        """Recalls, asks the model, `seconds` at most, and stores the turn. Raises `ServerFault` without a model."""
+        return self._chatting(call, project).answer(waiting or Waiting(seconds))
+
+    def stream_chat(
+        self, call: StreamChat, project: str = "", seconds: float | None = None, waiting: Waiting | None = None
+    ) -> Answering:
+        """The same in pieces, each waited for `seconds` at most; the turn is stored before the last. Close it."""
+        return self._chatting(call, project).stream(waiting or Waiting(seconds))
+
+    def _chatting(self, call: Chat | StreamChat, project: str) -> Chatting:
+        return Chatting(self, configured(self._model), call, project, instant(self._now()))
 
     def _owner(self, call: _defaults.Selecting, project: str) -> Owner | None:
         return self._store.owner(project, *_defaults.subject(call))
@@ -253,9 +286,3 @@ def _shut(refiner: Refiner, store: Store) -> None:
     if refiner.stop(CLOSING_SECONDS):
         store.settle_sweep(SWEPT_AT_CLOSING)
     store.close(max(0.0, until - time.monotonic()))
-
-
-def _joint(statuses: Iterable[str]) -> str:
-    """One status for the owners' parts of a task: running while one runs, failed where one failed."""
-    known = set(statuses)
-    return next((status for status in ("running", "failed") if status in known), "completed")

@@ -24,7 +24,7 @@ PARTS: Final = {
         recommend give
         lie stop hear find make miss care_(?!for) take_(?:it|that) had been got thought knew felt said gave
         forgot went
-        saw made did met took came tried found meant fail seen left ate bought in \w+ed
+        saw made did met took came tried found meant fail seen left ate bought in \w+ed live work_(?:at|for|here|there)
         want_(?:to\s+)?(?:miss|lose|forget|be|worry|bother|let|sound|spoil|go|you|it)}""",
     "HABIT": r"(?!(?:<EAGER> ){0,5}<PASSING>\b)\w",
     "ILL": r"""{uncomfortable uneasy anxious nervous nauseous nauseated sick dizzy seasick carsick airsick
@@ -148,6 +148,9 @@ _PREFERENCE: Final = (
         support_only lean_on rely_only_on
         rely_exclusively_on}\b(?! {you your him her that_you myself}\b)<NOT_TO_SAY>""",
     r"\bi {firmly strongly truly} believe in\b",
+    r"<I>care {most the_most a_lot deeply strongly} about <NOT_PRAISE>|<I>care {most the_most} about {is are}\b",
+    r"\bmy (?:{main other biggest chief favou?rite} )?{interests hobbies passions? hobby} (?:[^\s,;]+ ){0,4}?"
+    r"{is are include}\b",
     r"\bi(?:\s*'d| would) (?:much |always |far )?rather\b<NOT_TO_SAY>",
     r"\bi have <FEW>{preference inclination penchant soft_spot weakness taste_for fondness liking bias_toward "
     r"bias_for}\b",
@@ -179,6 +182,7 @@ _LIKE: Final = (
     r")?<NOT_PRAISE>",
     r"""<AM><VERY>(?:{big huge massive great avid real total long[-\s]?time lifelong strong firm} )*{fan lover fanatic
         enthusiast aficionado advocate proponent supporter believer addict person}\b(?! {to who too}\b)""",
+    r"<AM><VERY>(?:{most mostly mainly also} )*interested in (?!{\w+ing some}\b)<NOT_PRAISE>",  # "in trying some": now
     r"<AM>{a an} [\w-]+ (?:[\w-]+ )?{person lover fan enthusiast buff geek junkie}\b",
     r"""<AM><VERY>{fond_of keen_on into_(?!it\b|this\b|that\b) crazy_about obsessed_with partial_to addicted_to
         hooked_on

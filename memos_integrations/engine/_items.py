@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from memos_integrations.engine._extract import title, value
-from memos_integrations.engine._rows import StoredFact, StoredPreference, StoredTurn
-from memos_integrations.wire.answers import Fact, Preference, StoredMessage
+from memos_integrations.engine._queries import FACT, PREFERENCE, Queries
+from memos_integrations.engine._rows import Kept, StoredFact, StoredPreference, StoredTurn
+from memos_integrations.engine._times import instant
+from memos_integrations.wire.answers import Fact, Memory, Preference, StoredMessage
 
-ACTIVE: Final = "activated"
+ACTIVE, ARCHIVED = "activated", "archived"
 CERTAIN: Final = 0.99  # what MemOS reports of fresh facts (contract §3)
 
 Turns = Mapping[int, StoredTurn]
@@ -51,6 +53,37 @@ def preference(row: StoredPreference, *, relativity: float | None = None, turns:
     )
 
 
+def named(store: Queries, project: str, public: str) -> Memory | None:
+    """The project's memory of that id."""
+    for table in (FACT, PREFERENCE):
+        about = store.kept(project, table, public)
+        if about is not None:
+            rows = store.facts([about.number]) if table == FACT else store.preferences([about.number])
+            row = rows[about.number]
+            return memory(row, about, store.turns([row.message]))
+    return None
+
+
+def memory(row: StoredFact | StoredPreference, about: Kept, turns: Turns) -> Memory:
+    """A memory as it is read by its id (contract §2.5)."""
+    return Memory(
+        id=row.public,
+        memory_view="detail_factual" if isinstance(row, StoredFact) else "preference",
+        title=title(row.text),
+        content=value(row.type, row.role, row.name, row.text, row.said) if isinstance(row, StoredFact) else row.text,
+        conversation_id=row.conversation,
+        message_ids=tuple(source["message_id"] for source in _sources(row.message, turns)),
+        status=ARCHIVED if about.archived else ACTIVE,
+        algorithm_updatable=True,
+        created_at=_iso(row.said),
+        updated_at=_iso(row.updated),
+        user_id=about.owner if about.kind == "user" else "",
+        agent_id=about.owner if about.kind == "agent" else "",
+        tags=(*about.tags, f"mode:{about.mode}"),
+        info=row.info,
+    )
+
+
 def message(turn: StoredTurn) -> StoredMessage:
     """A message with all of its members, as it came."""
     body = json.loads(turn.body)
@@ -65,6 +98,10 @@ def _sources(number: int, turns: Turns | None) -> tuple[dict[str, Any], ...]:
     members = ("role", "role_name", "content", "chat_time")
     told = {name: body[name] for name in members if body.get(name) is not None}
     return ({"type": "chat", "message_id": body.get("message_id") or turn.public, **told},)
+
+
+def _iso(said: int) -> str:
+    return f"{instant(said):%Y-%m-%dT%H:%M:%S}"
 
 
 def _rounded(relativity: float | None) -> float | None:

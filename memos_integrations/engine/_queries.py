@@ -9,7 +9,7 @@ from memos_integrations.engine import _ids
 from memos_integrations.engine._affinity import Liking
 from memos_integrations.engine._file import File
 from memos_integrations.engine._rank import Row
-from memos_integrations.engine._rows import Owner, StoredFact, StoredPreference, StoredTurn, Task
+from memos_integrations.engine._rows import Kept, Owner, StoredFact, StoredPreference, StoredTurn, Task, Told
 from memos_integrations.engine._where import Where
 
 _EVERY = Where("1", ())
@@ -66,28 +66,30 @@ class Queries(File):
         """What ranking reads of these facts, and whether they pass `where`."""
         condition, join = (where, _TASK) if where else (_EVERY, "")
         found = f"""select m.id, length, speaker, asks, timed, said, role = 'assistant', {condition.text}
-            from fact m {join} where m.id {LISTED}"""
+            from fact m {join} where m.id {LISTED} and not m.archived"""
         return {row[0]: Row(*row) for row in self.execute(found, (*condition.values, json.dumps(list(ids))))}
 
-    def newest(self, owner: int, where: Where | None, limit: int, start: int = 0) -> list[int]:
-        """The owner's newest facts that pass `where`."""
+    def newest(self, owner: int, where: Where | None, limit: int, start: int = 0, *, own: bool = False) -> list[int]:
+        """The owner's newest facts that pass `where`; only what users said of themselves, if `own`."""
         condition = where or _EVERY
-        found = f"""select m.id from fact m {_TASK} where m.id >= ? and m.id < ? and {condition.text}
-            order by m.said desc, m.id desc limit ? offset ?"""
+        kind = "m.type = 'UserMemory'" if own else "1"
+        found = f"""select m.id from fact m {_TASK} where m.id >= ? and m.id < ? and not m.archived and {kind}
+            and {condition.text} order by m.said desc, m.id desc limit ? offset ?"""
         return [row[0] for row in self.execute(found, (*_ids.range_of(owner), *condition.values, limit, start))]
 
     def newest_preferences(self, owner: int, where: Where | None, limit: int, start: int = 0) -> list[int]:
         """The owner's newest preferences that pass `where`."""
         condition = where or _EVERY
-        found = f"""select m.number from preference m {_TASK} where m.owner = ? and {condition.text}
-            order by m.said desc, m.number desc limit ? offset ?"""
+        found = f"""select m.number from preference m {_TASK} where m.owner = ? and not m.archived
+            and {condition.text} order by m.said desc, m.number desc limit ? offset ?"""
         return [row[0] for row in self.execute(found, (owner, *condition.values, limit, start))]
 
     def likings(self, owner: int, where: Where | None, given: Iterable[int], limit: int) -> list[Liking]:
         """What ranking reads of the owner's newest preferences that pass `where`, newest first."""
         condition = where or _EVERY
         found = f"""select m.number, m.words, m.conversation {LISTED} from preference m {_TASK}
-            where m.owner = ? and {condition.text} order by m.said desc, m.number desc limit ?"""
+            where m.owner = ? and not m.archived and {condition.text}
+            order by m.said desc, m.number desc limit ?"""
         rows = self.execute(found, (json.dumps(list(given)), owner, *condition.values, limit))
         return [Liking(number, frozenset(words.split()), bool(near)) for number, words, near in rows]
 
@@ -96,7 +98,7 @@ class Queries(File):
         condition = where or _EVERY
         mine = "m.id >= ? and m.id < ?" if table == FACT else "m.owner = ?"
         values = _ids.range_of(owner) if table == FACT else (owner,)
-        found = f"select count(*) from {_table(table)} m {_TASK} where {mine} and {condition.text}"
+        found = f"select count(*) from {_table(table)} m {_TASK} where {mine} and not m.archived and {condition.text}"
         return int(self.execute(found, (*values, *condition.values)).fetchone()[0])
 
     # Reading
@@ -124,6 +126,40 @@ class Queries(File):
         rows = self.execute(found, (owner, json.dumps(list(conversations)), limit)).fetchall()
         return [StoredTurn(*row) for row in reversed(rows)]
 
+    def kept(self, project: str, table: str, public: str) -> Kept | None:
+        """The fact or preference of that public id in the project, archived or not."""
+        key, owner = _keys(table)
+        found = f"""select m.{key}, o.kind, o.name, m.archived, m.mode, t.tags
+            from {_table(table)} m {_TASK} join owner o on o.number = {owner} where o.project = ? and m.public = ?"""
+        row = self.execute(found, (project, public)).fetchone()
+        if row is None:
+            return None
+        number, kind, name, archived, mode, tags = row
+        return Kept(number, kind, name, bool(archived), mode, tuple(json.loads(tags)))
+
+    def facts_having(self, owner: int, words: Sequence[str]) -> list[Told]:
+        """The owner's facts that have all of `words`; all facts, if there are none."""
+        found = """select m.id, m.role, m.text, c.name from fact m
+            join conversation c on c.owner = m.id >> 40 and c.number = (m.id >> 18) & 0x3fffff where not m.archived"""
+        if not words:
+            return [Told(*row) for row in self.execute(f"{found} and m.id >= ? and m.id < ?", _ids.range_of(owner))]
+        among = json.dumps(self._having_all(owner, set(words)))
+        return [Told(*row) for row in self.execute(f"{found} and m.id {LISTED}", (among,))]
+
+    def _having_all(self, owner: int, words: Iterable[str]) -> list[int]:
+        rarest, *others = sorted(words, key=lambda word: self.count(owner, word))
+        among = self.having(owner, rarest)
+        for word in others:
+            among = self.having_of(owner, word, among)
+        return among
+
+    def told_preferences(self, owner: int) -> list[Told]:
+        """The words of all of the owner's preferences."""
+        found = """select m.number, 'user', m.text, c.name from preference m
+            join conversation c on c.owner = m.owner and c.number = m.conversation
+            where m.owner = ? and not m.archived"""
+        return [Told(*row) for row in self.execute(found, (owner,))]
+
     # Tasks
 
     def running(self) -> Task | None:
@@ -150,19 +186,34 @@ class Queries(File):
         found = f"select public from {_table(table)} where message >= ? and message < ? order by message, 1"
         return [row[0] for row in self.execute(found, (first, end))]
 
+    def running_of(self, owner: int) -> list[Task]:
+        """The owner's tasks that are not refined yet, the oldest first."""
+        found = f"{_TASKS} where t.status = 'running' and t.owner = ? order by t.number"
+        return [_task(row) for row in self.execute(found, (owner,))]
+
+    def changed_by(self, task: int, table: str) -> list[tuple[str, str]]:
+        """What a feedback's task did: (updated or deleted, public id), of those that were not deleted since."""
+        found = f"""select c.verb, m.public from change c join {_table(table)} m on m.{_keys(table)[0]} = c.memory
+            where c.task = ? and c.kind = ? order by c.memory"""
+        return self.execute(found, (task, table)).fetchall()
+
     def named(self, project: str, table: str, publics: Iterable[str]) -> list[int]:
         """The ids of the facts or preferences of those public ids in the project."""
-        key, owner = ("id", "m.id >> 40") if table == FACT else ("number", "m.owner")
+        key, owner = _keys(table)
         found = f"""select m.{key} from {_table(table)} m join owner o on o.number = {owner}
             where o.project = ? and m.public {LISTED}"""
         return [row[0] for row in self.execute(found, (project, json.dumps(list(publics))))]
 
     def passing(self, project: str, kind: str, table: str, where: Where) -> list[int]:
         """The ids of the facts or preferences of a project's users or agents that pass `where`."""
-        key = "id" if table == FACT else "number"
-        found = f"""select m.{key} from {_table(table)} m {_TASK} join owner o on o.number = t.owner
+        found = f"""select m.{_keys(table)[0]} from {_table(table)} m {_TASK} join owner o on o.number = t.owner
             where o.project = ? and o.kind = ? and {where.text}"""
         return [row[0] for row in self.execute(found, (project, kind, *where.values))]
+
+
+def _keys(table: str) -> tuple[str, str]:
+    """A table's key, and where a row tells its owner."""
+    return ("id", "m.id >> 40") if table == FACT else ("number", "m.owner")
 
 
 def _table(name: str) -> str:

@@ -5,6 +5,7 @@ delicate. `B` of a fact is its BM25 score, `m` the best B of a search; the struc
 """
 
 import heapq
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -32,6 +33,10 @@ _DAY: Final = 0.5
 _QUESTION: Final = 0.3
 _GIVEN: Final = 0.2
 _ASSISTANT: Final = 0.4
+_WHOLE: Final = 0.33
+"""The share of a query of many clauses that counts for all of it."""
+
+_CLAUSE_END: Final = re.compile(r"[,;:.!?…，；：。！？\n]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +55,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query as it is ranked by: its search words without the speakers it names, and what it says of when."""
+    """A query as it is ranked by: its search words without the speakers it names, and what it says of when.
+
+    `clauses` are the words of each clause: a long query asks for several things, and who bears on one of them, bears.
+    """
 
     words: tuple[str, ...]
     speakers: frozenset[str]
     when: bool
     days: tuple[Day, ...]
+    clauses: tuple[frozenset[str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,8 @@ def question(query: str, speakers: Iterable[str]) -> Question:
     names = {token for name in named for token in tokens(name)}
     words = tuple(dict.fromkeys(tokens(query)))
     rest = tuple(word for word in words if word not in names)
-    return Question((rest or words)[:MOST_WORDS], named, asks_when(query), days_named(query))
+    clauses = tuple(frozenset(tokens(clause)) for clause in _CLAUSE_END.split(query))
+    return Question((rest or words)[:MOST_WORDS], named, asks_when(query), days_named(query), clauses)
 
 
 def speaker_candidates(query: str) -> list[str]:
@@ -118,7 +128,7 @@ def rank(
     scores = {row.id: coverage.known.get(row.id, 0.0) * _by_length(row.length, average) for row in rows.values()}
     top = max(scores.values(), default=0.0)
     conversations = _shares(coverage, {conversation_of(fact) for fact in rows})
-    whole = sum(coverage.rarities.values())
+    whole = _asked_for(asked, coverage.rarities)
     hits = []
     for row in rows.values():
         own, before, after = (scores.get(row.id + step, 0.0) for step in (0, -1, 1))
@@ -129,6 +139,13 @@ def rank(
         score = own + _PREVIOUS * before + _NEXT * after + top * structure
         hits.append(Hit(row.id, score, min(1.0, (own + max(before, after)) / whole) if whole else 0.0))
     return sorted(hits, key=lambda hit: (-hit.score, -hit.id))
+
+
+def _asked_for(asked: Question, rarities: Mapping[str, float]) -> float:
+    """What a fact would have to cover to bear on the query in full: its weightiest clause, or a good part of it all."""
+    whole = sum(rarities.values())
+    clauses = [sum(rarities.get(word, 0.0) for word in clause) for clause in asked.clauses]
+    return max(_WHOLE * whole, *clauses) if clauses else whole
 
 
 def _by_length(length: int, average: float) -> float:

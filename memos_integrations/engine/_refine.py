@@ -40,7 +40,7 @@ def wants(views: tuple[str, ...] | None, view: str) -> bool:
 
 def _tell_preferences(store: Store, task: Task, turn: StoredTurn) -> None:
     for preference in stated(text_of(turn.body), turn.name):
-        store.add_preference(task, turn, preference, tokens(preference.text))
+        store.add_preference(task.number, turn, preference, tokens(preference.text))
 
 
 class Refiner:

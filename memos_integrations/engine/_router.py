@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from pydantic_core import from_json
 
 from memos_integrations.engine._engine import Engine
-from memos_integrations.engine._pieces import Pieces
+from memos_integrations.engine._pieces import Pieces, Waiting
 from memos_integrations.errors import Invalid, MemOSError, NotFound, Refused, ServerFault, Unsupported
 from memos_integrations.wire.call import Call, checked
 from memos_integrations.wire.calls import CALLS, Chat, GetMemoryById, StreamChat
@@ -26,17 +26,22 @@ _logger = logging.getLogger(__name__)
 
 
 def route(
-    engine: Engine, request: Request, project: str = "", seconds: float | None = None
+    engine: Engine,
+    request: Request,
+    project: str = "",
+    seconds: float | None = None,
+    waiting: Waiting | None = None,
 ) -> Reply | Streamed[Pieces]:
     """What `engine` replies to `request` about the memories of `project`. Raises nothing.
 
     The path counts by its end, so a base path may stand before it. Members that a call does not know, and nulls, are
     as good as absent, since real clients send both. Refusals have HTTP 200 and MemOS's code. `seconds` is the most
-    that a model behind the engine may take; a stream of its answer comes in pieces, with `close()` for any thread.
+    that a model behind the engine may take, `waiting` lets another thread give it up before there is a reply; a stream
+    of its answer comes in pieces, with `close()` for any thread.
     """
     try:
         call = _read(request)
-        method, more = _method(engine, call), {"seconds": seconds} if call.asks_model else {}
+        method, more = _method(engine, call), {"seconds": seconds, "waiting": waiting} if call.asks_model else {}
         if isinstance(call, StreamChat):
             return Streamed(200, Pieces(method(call, project, **more), _telling(request)), _SSE)
         return write(method(call, project, **more))

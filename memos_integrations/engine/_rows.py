@@ -62,6 +62,28 @@ class StoredFact:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A memory's words, with its role in the conversation and the conversation's name. `number`: its row."""
+
+    number: int
+    role: str
+    text: str
+    conversation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What reading a memory by its id tells beside its kind's own: whose it is, and whether it is archived."""
+
+    number: int
+    kind: str
+    owner: str
+    archived: bool
+    mode: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StoredPreference:
     """A preference with all that an answer tells of it."""
 

@@ -51,6 +51,15 @@ MIGRATIONS: list[tuple[str, ...]] = [
             primary key (owner, word, id)) without rowid""",
         "create table setting (name text primary key, value text not null) without rowid",
     ),
+    (
+        # archived: kept to be read by its id, found no more; a fact's postings and counts go when it is archived
+        "alter table fact add column archived integer not null default 0",
+        "alter table preference add column archived integer not null default 0",
+        # what a feedback's task did to memories that were there before; verb: updated or deleted
+        """create table change (
+            task integer not null, kind text not null, memory integer not null, verb text not null,
+            primary key (task, kind, memory)) without rowid""",
+    ),
 ]
 
 

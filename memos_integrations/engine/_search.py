@@ -6,6 +6,7 @@ from typing import Final
 
 from memos_integrations.engine import _ids
 from memos_integrations.engine._affinity import Bearing, bearings
+from memos_integrations.engine._portrait import asks_for_portrait
 from memos_integrations.engine._queries import Queries
 from memos_integrations.engine._rank import Coverage, Hit, Question, Row, question, rank, rarity, speaker_candidates
 from memos_integrations.engine._rows import Owner
@@ -35,13 +36,17 @@ class Wanted:
 
 
 def find_facts(store: Queries, wanted: Wanted, limit: int) -> list[Hit]:
-    """The facts that bear on the query, best first, cut by relativity; with relativity 0, filled up with the newest."""
+    """The facts that bear on the query, best first, cut by relativity; with relativity 0, filled up with the newest.
+
+    A question about oneself as a whole is filled up with the newest of what the user said of themselves.
+    """
     least = THRESHOLD if wanted.relativity is None else wanted.relativity
+    portrait = wanted.relativity is None and asks_for_portrait(wanted.query)
     found = [hit for hit in _ranked(store, wanted, limit) if hit.relativity >= least][:limit]
-    if least > 0 or len(found) == limit:
+    if len(found) == limit or not (least == 0 or portrait):
         return found
     known = {hit.id for hit in found}
-    newest = store.newest(wanted.owner.number, wanted.where, limit + len(found))
+    newest = store.newest(wanted.owner.number, wanted.where, limit + len(found), own=portrait)
     return (found + [Hit(fact, 0.0, 0.0) for fact in newest if fact not in known])[:limit]
 
 

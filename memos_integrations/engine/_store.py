@@ -11,7 +11,7 @@ from memos_integrations.engine import _ids
 from memos_integrations.engine._extract import Piece, Stated, Turn, speaker
 from memos_integrations.engine._file import Synchronous
 from memos_integrations.engine._queries import LISTED, SPEAKER, Queries
-from memos_integrations.engine._rows import Origin, StoredTurn, Task
+from memos_integrations.engine._rows import Origin, StoredTurn
 from memos_integrations.engine._schema import migrate
 from memos_integrations.errors import ServerFault
 
@@ -66,7 +66,7 @@ class Store(Queries):
     def _index_anew(self, measure: Callable[[str], Piece]) -> None:
         self.execute("delete from posting")
         self.execute("update owner set facts = 0, words = 0")
-        for fact, text, name in self.execute("select id, text, speaker from fact").fetchall():
+        for fact, text, name in self.execute("select id, text, speaker from fact where not archived").fetchall():
             part = measure(text)
             self.execute(
                 "update fact set length = ?, asks = ?, timed = ? where id = ?",
@@ -94,6 +94,7 @@ class Store(Queries):
     def delete_owner(self, owner: int) -> None:
         """Everything of `owner`, and itself."""
         self.execute("delete from fact where id >= ? and id < ?", _ids.range_of(owner))
+        self.execute("delete from change where task in (select number from task where owner = ?)", (owner,))
         for table in ("posting", "preference", "message", "task", "conversation"):
             self.execute(f"delete from {table} where owner = ?", (owner,))
         self.execute("delete from owner where number = ?", (owner,))
@@ -157,16 +158,16 @@ class Store(Queries):
         fact, name = _ids.fact_id(*place), speaker(turn.name)
         values = (fact, _new_id(), *source, turn.role, turn.name, name, piece.text, len(piece.words))
         self.execute(
-            "insert into fact values (?, ?, ?, ?, 'WorkingMemory', 'fast', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into fact values (?, ?, ?, ?, 'WorkingMemory', 'fast', ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
             (*values, piece.asks, piece.timed, turn.said, turn.said),
         )
         self._index(fact, piece.words, name)
 
-    def add_preference(self, task: Task, turn: StoredTurn, stated: Stated, words: Iterable[str]) -> None:
+    def add_preference(self, task: int, turn: StoredTurn, stated: Stated, words: Iterable[str]) -> None:
         """An explicit preference that `turn` states."""
         new = """insert into preference (public, owner, conversation, task, message, mode, text, reasoning, words,
             said, updated) values (?, ?, ?, ?, ?, 'fine', ?, ?, ?, ?, ?)"""
-        origin = (_new_id(), turn.owner, turn.conversation, task.number, turn.number)
+        origin = (_new_id(), turn.owner, turn.conversation, task, turn.number)
         self.execute(
             new, (*origin, stated.text, stated.reasoning, " ".join(dict.fromkeys(words)), turn.said, turn.said)
         )
@@ -184,20 +185,55 @@ class Store(Queries):
             refined = "update fact set type = ?, mode = 'fine' where id = ?"
             self.execute(refined, (type_of(role, text), fact))
 
+    # Changing
+
+    def change_fact(self, fact: int, piece: Piece, words_of: Callable[[str], Sequence[str]], now: int) -> None:
+        """Gives a fact other words, found from now on by those."""
+        name = self._unindex(fact, words_of)
+        changed = "update fact set text = ?, length = ?, asks = ?, timed = ?, updated = ? where id = ?"
+        self.execute(changed, (piece.text, len(piece.words), piece.asks, piece.timed, now, fact))
+        self._index(fact, piece.words, name)
+
+    def archive_fact(self, fact: int, words_of: Callable[[str], Sequence[str]], now: int) -> None:
+        """Keeps a fact to be read by its id alone."""
+        self._unindex(fact, words_of)
+        self.execute("update fact set archived = 1, updated = ? where id = ?", (now, fact))
+
+    def change_preference(self, number: int, text: str, words: Iterable[str], now: int) -> None:
+        """Gives a preference other words."""
+        changed = "update preference set text = ?, words = ?, updated = ? where number = ?"
+        self.execute(changed, (text, " ".join(dict.fromkeys(words)), now, number))
+
+    def archive_preference(self, number: int, now: int) -> None:
+        """Keeps a preference to be read by its id alone."""
+        self.execute("update preference set archived = 1, updated = ? where number = ?", (now, number))
+
+    def note_change(self, task: int, table: str, memory: int, verb: str) -> None:
+        """Remembers what a task did to a memory, its last deed counting; `verb` is updated or deleted."""
+        self.execute("insert or replace into change values (?, ?, ?, ?)", (task, table, memory, verb))
+
+    def _unindex(self, fact: int, words_of: Callable[[str], Sequence[str]]) -> str:
+        """Takes a fact out of the index and the counts; returns its speaker."""
+        found = "select text, speaker, length, archived from fact where id = ?"
+        text, name, length, archived = self.execute(found, (fact,)).fetchone()
+        if not archived:
+            owner = _ids.owner_of(fact)
+            posted = [(owner, word, fact) for word in _posted(words_of(text), name)]
+            self.execute_many("delete from posting where owner = ? and word = ? and id = ?", posted)
+            counts = "update owner set facts = facts - 1, words = words - ? where number = ?"
+            self.execute(counts, (length, owner))
+        return str(name)
+
     # Deleting
 
     def delete_facts(self, ids: Sequence[int], words_of: Callable[[str], Sequence[str]]) -> set[int]:
         """Takes facts out, with every trace in the index; returns the messages they were made from."""
-        found = f"select id, text, speaker, length, message from fact where id {LISTED}"
+        found = f"select id, message from fact where id {LISTED}"
         rows = self.execute(found, (json.dumps(list(ids)),)).fetchall()
-        for fact, text, name, length, _ in rows:
-            owner = _ids.owner_of(fact)
-            posted = [(owner, word, fact) for word in _posted(words_of(text), name)]
-            self.execute_many("delete from posting where owner = ? and word = ? and id = ?", posted)
+        for fact, _ in rows:
+            self._unindex(fact, words_of)
             self.execute("delete from fact where id = ?", (fact,))
-            counts = "update owner set facts = facts - 1, words = words - ? where number = ?"
-            self.execute(counts, (length, owner))
-        return {row[4] for row in rows}
+        return {row[1] for row in rows}
 
     def delete_preferences(self, numbers: Sequence[int]) -> set[int]:
         """Takes preferences out; returns the messages they were made from."""

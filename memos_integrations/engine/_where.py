@@ -14,8 +14,10 @@ _MODE: Final = "mode:"
 _TIMES: Final = {"create_time": "m.said", "update_time": "m.updated"}
 _LISTED: Final = "exists (select 1 from json_each({column}) where value = ?)"
 _ANY_LISTED: Final = "exists (select 1 from json_each({column}) where value in (select value from json_each(?)))"
-_INFO: Final = """exists (select 1 from json_each(t.info) i where i.key = ? and (i.atom = ?
-    or (i.type = 'array' and exists (select 1 from json_each(i.value) where value = ?))))"""
+_INFO: Final = """exists (select 1 from json_each(t.info) i where i.key = ? and ({same}
+    or (i.type = 'array' and exists (select 1 from json_each(i.value) e where {element}))))"""
+_SAME: Final = "{each}.type not in ('true', 'false') and {each}.atom = ?"  # for SQLite, true is 1
+_SAME_TRUTH: Final = "{each}.type = ?"
 _LARGEST: Final = (1 << 63) - 1
 
 
@@ -50,7 +52,13 @@ def _test(field: str, operator: str, operand: Any) -> Where:
         return Where(_LISTED.format(column="t.agents"), (_bound(operand),))
     if field == "app_id":
         return Where("coalesce(t.app = ?, 0)", (_bound(operand),))
-    return Where(_INFO, (field, _bound(operand), _bound(operand)))
+    return _info(field, operand)
+
+
+def _info(name: str, wanted: str | int | float | bool) -> Where:
+    """Equality with an info's value, or with one of them where it is a list."""
+    same, value = (_SAME_TRUTH, str(wanted).lower()) if isinstance(wanted, bool) else (_SAME, _bound(wanted))
+    return Where(_INFO.format(same=same.format(each="i"), element=same.format(each="e")), (name, value, value))
 
 
 def _tag(tag: str) -> Where:
@@ -73,8 +81,8 @@ def _span(date: str) -> tuple[int, int]:
     return first, first + round(length.total_seconds() * 1000)
 
 
-def _bound(value: str | int | float | bool) -> str | int | float:
-    """SQLite has integers of 64 bits and no booleans; JSON's true reads as 1 there."""
+def _bound(value: str | int | float) -> str | int | float:
+    """SQLite has integers of 64 bits."""
     if isinstance(value, int) and abs(value) > _LARGEST:
         return float(value)
     return value

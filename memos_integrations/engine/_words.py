@@ -20,11 +20,9 @@ TOKENIZER: Final = "1"
 LONGEST: Final = 64
 """Characters of a word that count; longer ones (keys, base64) are cut, so that one word cannot fill the index."""
 
-_EAST_ASIAN: Final = (
-    "\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
-)
-_RUN: Final = re.compile(rf"[{_EAST_ASIAN}]+|(?:(?![{_EAST_ASIAN}])[^\W_])+(?:['\u2019](?![{_EAST_ASIAN}])[^\W_]+)*")
-_IS_EAST_ASIAN: Final = re.compile(rf"[{_EAST_ASIAN}]")
+EAST_ASIAN: Final = "\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+_RUN: Final = re.compile(rf"[{EAST_ASIAN}]+|(?:(?![{EAST_ASIAN}])[^\W_])+(?:['\u2019](?![{EAST_ASIAN}])[^\W_]+)*")
+_IS_EAST_ASIAN: Final = re.compile(rf"[{EAST_ASIAN}]")
 _APOSTROPHE: Final = re.compile("['\u2019]")
 _CLITICS: Final = frozenset(("s", "t", "m", "d", "re", "ve", "ll"))
 

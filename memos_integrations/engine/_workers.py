@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 from memos_integrations.engine._engine import Engine
-from memos_integrations.engine._pieces import Pieces
+from memos_integrations.engine._pieces import Pieces, Waiting
 from memos_integrations.engine._router import asks_model, route
 from memos_integrations.errors import Unreachable
 from memos_integrations.wire.envelope import Reply, Request, Streamed
@@ -38,10 +38,16 @@ class Workers:
         self._closed = False
 
     async def ask(self, request: Request, project: str = "", seconds: float | None = None) -> Reply | Streamed[Pieces]:
-        """What the engine replies. Raises `Unreachable` after `seconds`; the engine may have acted all the same."""
-        return await self._on(
-            TALKING if asks_model(request) else QUICK, lambda: route(self._engine, request, project, seconds), seconds
-        )
+        """What the engine replies. Raises `Unreachable` after `seconds`; the engine may have acted all the same.
+
+        Who is cancelled, or has waited too long, gives up a model that is asked.
+        """
+        size, waiting = TALKING if asks_model(request) else QUICK, Waiting(seconds)
+        try:
+            return await self._on(size, lambda: route(self._engine, request, project, seconds, waiting), seconds)
+        except BaseException:
+            waiting.give_up()
+            raise
 
     @asynccontextmanager
     async def streamed(self, pieces: Pieces, seconds: float | None = None) -> AsyncIterator[AsyncIterator[bytes]]:

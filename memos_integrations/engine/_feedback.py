@@ -1,0 +1,125 @@
+"""A feedback in its order of work: what it corrects is revised or archived, what it says anew is remembered.
+
+All in the caller's transaction, so that a feedback holds as a whole or not at all.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from memos_integrations.engine import _defaults
+from memos_integrations.engine._corrections import read
+from memos_integrations.engine._extract import Turn, piece, refined_type, stated, turn
+from memos_integrations.engine._queries import FACT, PREFERENCE
+from memos_integrations.engine._refine import refine
+from memos_integrations.engine._revision import Correction, Revision, revised, words_of
+from memos_integrations.engine._rows import Told
+from memos_integrations.engine._store import Store
+from memos_integrations.engine._words import tokens
+from memos_integrations.wire.calls import AddFeedback
+from memos_integrations.wire.message import Message
+
+UPDATED, DELETED = "updated", "deleted"  # how get/status tells of what was revised, and of what was archived
+
+
+def take(store: Store, call: AddFeedback, project: str, public: str, now: int) -> None:
+    """Does what `call` asks for, as the task `public`, at `now` (epoch milliseconds)."""
+    owner = store.make_owner(project, "user", call.user_id)
+    for running in store.running_of(owner):  # else they would tell preferences by the words of before
+        refine(store, running)
+    task = store.add_task(public, owner, _defaults.feedback_origin(call), now)
+    work = _Work(store, owner, task, call.conversation_id, now)
+    kept = [work.hear(heard.revision, heard.once, heard.otherwise) for heard in read(call.feedback_content)]
+    text = " ".join(sentence for sentence in kept if sentence and not work.says(sentence))
+    if text:
+        work.remember(text, call, public)
+    store.finish(task, "completed")
+
+
+@dataclass
+class _Work:
+    store: Store
+    owner: int
+    task: int
+    conversation: str | None
+    now: int
+    made: set[str] = field(default_factory=set)
+    """The texts that revised memories have now, without their last mark."""
+
+    def says(self, text: str) -> bool:
+        """Whether a revised memory says just this."""
+        return _unmarked(text) in self.made
+
+    def hear(self, revision: Revision | None, once: str, otherwise: str) -> str:
+        """Revises what is concerned; returns what is to be remembered."""
+        if revision is None:
+            return otherwise
+        facts = self._concerned(revision, self.store.facts_having(self.owner, words_of(revision)))
+        likings = self._concerned(revision, self.store.told_preferences(self.owner))
+        for told, text in facts:
+            self._revise_fact(told.number, text)
+        for told, text in likings:
+            self._revise_preference(told.number, text)
+        return once if facts or likings else otherwise
+
+    def _concerned(self, revision: Revision, among: Iterable[Told]) -> list[tuple[Told, str]]:
+        """The memories that change, and what they are to say; two bare words mean the conversation's, if it has any."""
+        pairs = [(told, revised(revision, told.text)) for told in among]
+        changed = [(told, text) for told, text in pairs if text != told.text]
+        if isinstance(revision, Correction) and revision.bare and self.conversation:
+            near = [(told, text) for told, text in changed if told.conversation == self.conversation]
+            return near or changed
+        return changed
+
+    def _revise_fact(self, fact: int, text: str) -> None:
+        words = tokens(text)
+        kept = words and not _says(self.store.facts_having(self.owner, words), text)
+        if kept:
+            self.store.change_fact(fact, piece(text), tokens, self.now)
+        else:
+            self.store.archive_fact(fact, tokens, self.now)
+        self._note(FACT, fact, UPDATED if kept else DELETED, text)
+
+    def _revise_preference(self, number: int, text: str) -> None:
+        words = tokens(text)
+        kept = words and not _says(self.store.told_preferences(self.owner), text)
+        if kept:
+            self.store.change_preference(number, text, words, self.now)
+        else:
+            self.store.archive_preference(number, self.now)
+        self._note(PREFERENCE, number, UPDATED if kept else DELETED, text)
+
+    def _note(self, table: str, memory: int, verb: str, text: str) -> None:
+        self.store.note_change(self.task, table, memory, verb)
+        self.made.add(_unmarked(text))
+
+    def remember(self, text: str, call: AddFeedback, public: str) -> None:
+        """Keeps `text` as the user's words, in a conversation of its own, so that no chat's history shows it.
+
+        The memories made of it belong to the conversation that the feedback is about, where one is named.
+        """
+        said = turn(Message(role="user", content=text, chat_time=call.feedback_time), self.now)
+        aside = f"feedback-{public}"
+        [number] = self.store.add_messages(self.task, self.owner, aside, [said], self.now)
+        self._add_facts(said, number, call.conversation_id or aside)
+        stored = self.store.turns([number])[number]
+        self.store.refine(stored, refined_type)
+        place = self.store.conversations(self.owner, call.conversation_id or aside)[-1]
+        for preference in stated(text, ""):
+            if not self.says(preference.text):
+                self.store.add_preference(
+                    self.task, replace(stored, conversation=place), preference, tokens(preference.text)
+                )
+
+    def _add_facts(self, said: Turn, number: int, conversation: str) -> None:
+        for part in said.pieces:
+            place = (self.owner, *self.store.place(self.owner, conversation))
+            self.store.add_fact(place, (self.task, number), said, part)
+
+
+def _says(among: Iterable[Told], text: str) -> bool:
+    """Whether one of them says just this, so that a second would only repeat it."""
+    return any(_unmarked(told.text) == _unmarked(text) for told in among)
+
+
+def _unmarked(text: str) -> str:
+    return text.rstrip(" .!。！")
