@@ -1,4 +1,4 @@
-"""The command line: `memos-integrations demo`. Needs the extra: `pip install 'memos-integrations[cli]'`."""
+"""The command line: `memos-integrations demo` and `serve`. Needs the extra: `pip install 'memos-integrations[cli]'`."""
 
 import sys
 
@@ -9,8 +9,10 @@ def main() -> None:
     """The entry point: says which extra is missing instead of a traceback."""
     try:
         from memos_integrations.cli._app import app
+
+        app()
     except ModuleNotFoundError as missing:
         if (missing.name or "").startswith("memos_integrations"):
             raise
-        sys.exit(f"{missing.name} is not installed: the command line needs pip install 'memos-integrations[all]'")
-    app()
+        extra = "server" if missing.name in {"starlette", "uvicorn"} else "all"
+        sys.exit(f"{missing.name} is not installed: this command needs pip install 'memos-integrations[{extra}]'")

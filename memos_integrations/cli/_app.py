@@ -1,14 +1,15 @@
 """The commands and their options."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from memos_integrations.cli._ask import ask_about
-from memos_integrations.cli._demo import tell
 from memos_integrations.errors import MemOSError
 
 __all__ = ["app"]
@@ -33,16 +34,53 @@ def demo(
     recall: Annotated[
         bool, typer.Option(help="Whether the agents recall; --no-recall shows what they are without.")
     ] = True,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A real model, as LangChain's init_chat_model names it (openai:…); it needs its own package."
+        ),
+    ] = None,
 ) -> None:
     """Watch two agents of different frameworks remember one user, on the embedded engine, without a key or a model."""
+    from memos_integrations.cli._ask import ask_about
+    from memos_integrations.cli._demo import tell
+
     console = Console()
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, _told(console):
         path = db or Path(folder) / "memos.db"
-        try:
-            if conversation is None:
-                tell(console, path, recall=recall)
-            else:
-                ask_about(console, path, conversation, recall=recall)
-        except MemOSError as error:
-            console.print(f"[bold red]{type(error).__name__}[/]: {error}", highlight=False, soft_wrap=True)
-            raise typer.Exit(2) from None
+        if conversation is None:
+            tell(console, path, recall=recall, model=model)
+        else:
+            ask_about(console, path, conversation, recall=recall, model=model)
+
+
+@app.command()
+def serve(
+    path: Annotated[str, typer.Argument(help='The file of the memories, or ":memory:" for trying.')],
+    *,
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen at; 0 takes a free one.")] = 8000,
+    keys: Annotated[
+        Path | None,
+        typer.Option(help="A file with a key a line, or project=key (default: MEMOS_SERVER_KEYS, else no keys)."),
+    ] = None,
+    anyone: Annotated[
+        bool, typer.Option("--anyone", help="Without keys let everyone in who reaches --host, to read and to delete.")
+    ] = False,
+    max_body_mb: Annotated[int, typer.Option(min=1, max=1024, help="The largest request in MiB.")] = 16,
+) -> None:
+    """Serve the memories in a file over HTTP, for connect("http://127.0.0.1:8000")."""
+    from memos_integrations.cli import _serve
+
+    with _told(Console(stderr=True)):
+        _serve.serve(path, host=host, port=port, keys=keys, anyone=anyone, max_body=max_body_mb << 20)
+
+
+@contextmanager
+def _told(console: Console) -> Iterator[None]:
+    """Our own errors in a line, instead of a traceback."""
+    try:
+        yield
+    except MemOSError as error:
+        console.print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from None

@@ -27,7 +27,7 @@ _TOLD = (
 )
 _STAND_IN = (
     "Model: an offline stand-in. It holds no answers: to a question it repeats the recalled line that shares most "
-    "words with it, or says that it doesn't know. For real conversation: --model openai:… (or what init_chat_model takes)."
+    "words with it, or says that it doesn't know. For a real one: --model openai:… (or whatever init_chat_model takes)."
 )
 _ASKED_LATER = ("Which city did I move to?", "What instrument does my daughter play?")
 _ASKED_ELSEWHERE = ("What am I allergic to?", "What is my job? Where do I work?")

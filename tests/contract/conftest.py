@@ -1,45 +1,18 @@
 """One contract, four ways to keep it: in this process or over HTTP on loopback, plain or awaited."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from memos_integrations import MemOS
-from memos_integrations.engine import Engine, route
+from memos_integrations.engine import Engine
+from memos_integrations.engine._server import make_app
 from memos_integrations.wire.envelope import AsyncTransport, Reply, Request
 from tests.fakes import client_over
-
-BASE = "/api/openmem/v1/"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def __init__(self, engine: Engine, *rest: Any) -> None:
-        self.engine = engine
-        super().__init__(*rest)
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        reply = route(self.engine, Request("POST", self.path.removeprefix(BASE), body))
-        self.send_response(reply.status)
-        for name, value in reply.headers.items():
-            self.send_header(name, value)
-        self.send_header("content-length", str(len(reply.body)))
-        self.end_headers()
-        self.wfile.write(reply.body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Silence."""
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False
+from tests.serving import served
 
 
 class Caller:
@@ -49,7 +22,8 @@ class Caller:
         self.client, self._runner, self.engine = client, runner, engine
 
     def transported(self, request: Request) -> Reply:
-        """What another client's own bytes get."""
+        """What another client's own bytes get, sent as JSON, as all of them do."""
+        request = replace(request, headers={"content-type": "application/json"})
         shared = self.client._shared
         if self._runner is None:
             return shared.transport.send(request, 10)
@@ -84,16 +58,8 @@ def wired(request: pytest.FixtureRequest, engine: Engine) -> Iterator[MemOS]:
         with client_over(engine) as client:
             yield client
         return
-    server = _Server(("127.0.0.1", 0), partial(_Handler, engine))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        with MemOS(base_url=f"http://127.0.0.1:{server.server_port}{BASE}") as client:
-            yield client
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(make_app(engine)) as address, MemOS(base_url=f"{address}/api/openmem/v1") as client:
+        yield client
 
 
 @pytest.fixture(params=["plain", "awaited"])
