@@ -1,10 +1,13 @@
-"""MemOS under LangChain agents: `create_agent(model, tools, middleware=[MemOSMiddleware(client)])`.
+"""MemOS under LangChain agents: `create_agent(model, tools, middleware=[MemOSMiddleware(client)])`; and under chains:
+`MemOSRetriever`, and `MemOSChatMessageHistory` for `RunnableWithMessageHistory`.
 
 Needs the extra: `pip install 'memos-integrations[langchain]'`.
 """
 
 try:
+    from memos_integrations.langchain.history import MemOSChatMessageHistory
     from memos_integrations.langchain.middleware import MemOSMiddleware
+    from memos_integrations.langchain.retriever import MemOSRetriever
 except ModuleNotFoundError as missing:
     if (missing.name or "").partition(".")[0] not in {"langchain", "langchain_core", "langgraph"}:
         raise
@@ -13,4 +16,4 @@ except ModuleNotFoundError as missing:
         "pip install 'memos-integrations[langchain]'"
     ) from missing
 
-__all__ = ["MemOSMiddleware"]
+__all__ = ["MemOSChatMessageHistory", "MemOSMiddleware", "MemOSRetriever"]

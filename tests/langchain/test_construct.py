@@ -160,7 +160,7 @@ def test_the_example_runs() -> None:
 
 
 def test_public_is_what_all_lists() -> None:
-    assert memos_integrations.langchain.__all__ == ["MemOSMiddleware"]
+    assert memos_integrations.langchain.__all__ == ["MemOSChatMessageHistory", "MemOSMiddleware", "MemOSRetriever"]
 
 
 BLOCKED = """

@@ -1,0 +1,226 @@
+"""A conversation's messages for `RunnableWithMessageHistory`, and alone.
+
+LangChain deprecates chat histories (langchain-core 1.6.4, gone with 2.0): for agents take `MemOSMiddleware`. Nothing
+else of this package needs this module.
+"""
+
+import asyncio
+import logging
+import math
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from langchain_core.chat_history import BaseChatMessageHistory
+from langchain_core.messages import BaseMessage
+
+from memos_integrations._connect import borrow, give_back
+from memos_integrations.client import Degraded, MemOS
+from memos_integrations.errors import Invalid, MemOSError, Refused
+from memos_integrations.langchain._stored import batches, in_order, restored, to_store
+from memos_integrations.langchain._view import OnTheWay, View, missing
+from memos_integrations.memory.handed import client_of, one_of
+from memos_integrations.memory.scope import Scope
+from memos_integrations.memory.times import said_at
+from memos_integrations.memory.writer import Writer
+from memos_integrations.wire.answers import StoredMessages
+from memos_integrations.wire.call import MAX_PAGE, checked
+from memos_integrations.wire.calls import AddMessage, GetMessage
+
+__all__ = ["MemOSChatMessageHistory"]
+
+_log = logging.getLogger(__name__)
+
+
+class MemOSChatMessageHistory(BaseChatMessageHistory):
+    """One conversation's messages, kept by MemOS, which makes memories of them.
+
+    `messages` is read once, at the first use, and is then that plus what this instance adds: a snapshot that nobody
+    else's writing changes, never search results. So make an instance for each run, as the factory of a
+    `RunnableWithMessageHistory` does. It holds the newest `limit` messages (1 to 50, MemOS's own bound; default 50).
+    Set beside `MemOSMiddleware` on one conversation it would write every turn twice: take one of the two.
+
+    The embedded engine gives messages back equal: ids, names, tool calls, content blocks, metadata (values that JSON
+    can't hold as text). MemOS Cloud documents role, text and times alone, so there another instance gets text; what
+    this one added keeps its all. Written is without what MemOSMiddleware or a prompt of ours set before the user's
+    text; chunks of a stream are written as messages; a message that was read or added before, by its id (without one:
+    the same object), is not written again.
+
+    Writing hands over to the client's writer and waits for nothing: see `client.flush`. `read_seconds` (default 3) is
+    the time budget of reading. `on_error` "warn" (the default) logs one warning without content, emits `Degraded` and
+    goes on with what this process has on its way; "raise" lets `messages` raise. `client`, `user_id` (required: there
+    is no default user), `agent_id`, `app_id`, `tags` and `info` are as for `MemOSMiddleware`; without a client, made
+    on a running event loop, `connect()` waits for the first use. Raises `Invalid`.
+
+    >>> from memos_integrations import connect
+    >>> with connect(":memory:") as client:
+    ...     history = MemOSChatMessageHistory(client, user_id="ada", conversation_id="monday")
+    ...     history.add_user_message("I moved to Lyon.")
+    ...     history.messages[0].content
+    'I moved to Lyon.'
+    """
+
+    def __init__(
+        self,
+        client: MemOS | None = None,
+        *,
+        user_id: str,
+        conversation_id: str,
+        agent_id: str | None = None,
+        app_id: str | None = None,
+        tags: Sequence[str] = (),
+        info: Mapping[str, Any] | None = None,
+        limit: int = MAX_PAGE,
+        read_seconds: float = 3.0,
+        on_error: Literal["warn", "raise"] = "warn",
+    ) -> None:
+        super().__init__()
+        one_of("on_error", on_error, ("warn", "raise"))
+        _check_bounds(limit, read_seconds)
+        asked = {"user_id": user_id, "conversation_id": conversation_id, "message_limit_number": limit}
+        self._asked = checked(GetMessage, asked)
+        marks: dict[str, Any] = {"agent_id": agent_id, "app_id": app_id, "tags": tags, "info": info or {}}
+        self._scope = Scope(user_id=user_id, conversation_id=conversation_id, **marks)
+        self._key, self._limit = (user_id, conversation_id), limit
+        self._seconds, self._raises = read_seconds, on_error == "raise"
+        self._view, self._lock, self._borrowed = View(limit), threading.Lock(), False
+        self._client = None if client is None else client_of(client, "MemOSChatMessageHistory")
+        if client is None and not _on_a_loop():
+            self._bound()
+
+    @property
+    def messages(self) -> list[BaseMessage]:  # type: ignore[override]  # as LangChain's own histories do
+        """The newest messages, oldest first; a list of the caller's own."""
+        if self._view.unread:
+            self._view.read(self._conversation(self._bound()))
+        return self._view.shown()
+
+    async def aget_messages(self) -> list[BaseMessage]:
+        """The same without blocking the loop."""
+        if self._view.unread:
+            self._view.read(await self._aconversation(await self._abound()))
+        return self._view.shown()
+
+    def add_messages(self, messages: Sequence[BaseMessage]) -> None:
+        """Shows them at once and hands to the writer those that are not known. Raises `Invalid` for no messages."""
+        with suppress(MemOSError):  # what can't be read keeps nobody from writing
+            _ = self.messages
+        self._write(self._bound(), messages)
+
+    async def aadd_messages(self, messages: Sequence[BaseMessage]) -> None:
+        """The same without blocking the loop."""
+        with suppress(MemOSError):
+            await self.aget_messages()
+        self._write(await self._abound(), messages)
+
+    def clear(self) -> None:
+        """Shows nothing from here on but what is added. MemOS keeps what it was told, and another instance shows it:
+        to begin anew take another `conversation_id`; to forget, `client.delete_memory`.
+        """
+        self._view.clear()
+
+    async def aclear(self) -> None:
+        """The same: it waits for nothing."""
+        self.clear()
+
+    def close(self) -> None:
+        """Closes the client that this instance opened, when no other has it too; one it was handed is the caller's."""
+        if (client := self._given_back()) is not None:
+            client.close()
+
+    async def aclose(self) -> None:
+        """The same without blocking the loop."""
+        if (client := self._given_back()) is not None:
+            await client.aio.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {'unread' if self._view.unread else len(self._view.shown())}>"
+
+    def _conversation(self, client: MemOS) -> list[BaseMessage]:
+        sent, started = self._on_the_way(client), time.perf_counter()
+        try:
+            return self._told(client.with_options(deadline=self._seconds).send(self._asked), sent)
+        except MemOSError as error:
+            return self._degraded(client, error, started, sent)
+
+    async def _aconversation(self, client: MemOS) -> list[BaseMessage]:
+        sent, started = self._on_the_way(client), time.perf_counter()
+        try:
+            return self._told(await client.aio.with_options(deadline=self._seconds).send(self._asked), sent)
+        except MemOSError as error:
+            return self._degraded(client, error, started, sent)
+
+    def _on_the_way(self, client: MemOS) -> list[list[BaseMessage]]:
+        """What was handed over and may not have been delivered. Looked up before the server is asked, or what is
+        delivered in between would be in neither.
+        """
+        on_the_way = client.share(OnTheWay, OnTheWay)
+        sent = on_the_way.of(self._key)
+        if sent and _writer(client).flush(0) == 0:  # a look: it waits for nothing
+            on_the_way.arrived(self._key, sent)
+            return []
+        return sent
+
+    def _told(self, answer: StoredMessages, sent: list[list[BaseMessage]]) -> list[BaseMessage]:
+        told = [restored(message) for message in in_order(answer.message_detail_list)]
+        return [*told, *(message for batch in missing(told, sent, self._limit) for message in batch)]
+
+    def _degraded(
+        self, client: MemOS, error: MemOSError, started: float, sent: list[list[BaseMessage]]
+    ) -> list[BaseMessage]:
+        """Goes on with what is on its way, unless an error was asked for."""
+        spent, code = (time.perf_counter() - started) * 1_000, error.code if isinstance(error, Refused) else 0
+        name = type(error).__name__
+        client.emit(Degraded(self._key[1], "recall", name, code, spent, 0))
+        if self._raises or isinstance(error, Invalid):
+            raise error
+        _log.warning("a conversation could not be read (%s, code %d) after %.0f ms", name, code, spent)
+        return [message for batch in sent for message in batch]
+
+    def _write(self, client: MemOS, messages: Sequence[BaseMessage]) -> None:
+        when = said_at(datetime.now(UTC), client.timezone)
+        for batch in batches(self._view.add(messages)):
+            stored = [to_store(message, when) for message in batch]
+            _writer(client).put(checked(AddMessage, {"messages": stored, **self._scope.marks()}))
+            client.share(OnTheWay, OnTheWay).note(self._key, batch)
+
+    def _bound(self) -> MemOS:
+        with self._lock:
+            if self._client is not None:
+                return self._client
+            client = borrow()
+            self._client, self._borrowed = client, True
+            return client
+
+    async def _abound(self) -> MemOS:
+        if self._client is not None:
+            return self._client
+        return await asyncio.to_thread(self._bound)  # opening a file must not block the loop
+
+    def _given_back(self) -> MemOS | None:
+        """The client to be closed, if any."""
+        with self._lock:
+            borrowed, self._borrowed = self._borrowed, False
+        return self._client if borrowed and self._client is not None and give_back(self._client) else None
+
+
+def _writer(client: MemOS) -> Writer:
+    return client.share(Writer, lambda: Writer(client))
+
+
+def _check_bounds(limit: int, read_seconds: float) -> None:
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_PAGE:
+        raise Invalid(f"limit is a whole number from 1 to {MAX_PAGE}", field="limit", rule="range")
+    if not isinstance(read_seconds, int | float) or not 0 < read_seconds < math.inf:
+        raise Invalid("read_seconds is a number of seconds above 0", field="read_seconds", rule="range")
+
+
+def _on_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,133 @@
+"""What a history shows and still has on its way, by itself; and in which calls it goes."""
+
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, ToolMessage
+
+from memos_integrations.client import MemOS
+from memos_integrations.engine import AsyncEngineTransport, EngineTransport
+from memos_integrations.langchain import _view
+from memos_integrations.langchain._stored import batches, to_store
+from memos_integrations.langchain._view import OnTheWay, View, missing
+from memos_integrations.wire.envelope import Reply, Request
+from tests.fakes import CountingEngine
+from tests.langchain.histories import history, texts
+from tests.langchain.models import spoken
+
+
+def said(*words: str) -> list[BaseMessage]:
+    return [HumanMessage(word) for word in words]
+
+
+def test_of_two_readings_the_first_counts() -> None:
+    view = View(50)
+    view.read(said("one"))
+    view.add(said("two"))
+    view.read(said("other", "words"))
+    assert texts(view.shown()) == ["one", "two"]
+
+
+def test_what_is_kept_at_hand_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_view, "_MAX_KNOWN", 3)
+    monkeypatch.setattr(_view, "_MAX_BATCHES", 2)
+    monkeypatch.setattr(_view, "_MAX_CONVERSATIONS", 2)
+    view, on_the_way = View(2), OnTheWay()
+    view.read([])
+    for i in range(10):
+        assert len(view.add(said(str(i)))) == 1
+        on_the_way.note(("ada", "c"), said(str(i)))
+    assert (len(view._known), len(view._added)) == (3, 2)
+    assert texts(view.shown()) == ["8", "9"]
+    assert [texts(batch) for batch in on_the_way.of(("ada", "c"))] == [["8"], ["9"]]
+    for user in ("bob", "cleo"):
+        on_the_way.note((user, "c"), said("x"))
+    assert on_the_way.of(("ada", "c")) == []
+
+
+def test_what_arrived_is_let_go_and_the_rest_kept() -> None:
+    on_the_way, key = OnTheWay(), ("ada", "c")
+    on_the_way.note(key, said("one"))
+    first = on_the_way.of(key)
+    on_the_way.note(key, said("two"))
+    on_the_way.arrived(key, first)
+    assert [texts(batch) for batch in on_the_way.of(key)] == [["two"]]
+    on_the_way.arrived(key, on_the_way.of(key))
+    assert on_the_way.of(key) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "sent", "limit", "left"),
+    [
+        ("ab", ["c"], 50, ["c"]),
+        ("abc", ["c"], 50, []),
+        ("abc", ["a", "bc", "d"], 50, ["d"]),
+        ("abc", ["x", "bc"], 50, []),  # delivered in order, so x was, before what is shown
+        ("bc", ["abc"], 2, []),  # a window of two cut its beginning off
+        ("bc", ["abc"], 50, ["abc"]),  # a window of fifty did not
+        ("ab", ["bc"], 50, ["bc"]),
+        ("", ["a"], 50, ["a"]),
+    ],
+)
+def test_what_a_server_has_not_got_yet(told: str, sent: list[str], limit: int, left: list[str]) -> None:
+    got = missing(said(*told), [said(*batch) for batch in sent], limit)
+    assert ["".join(texts(batch)) for batch in got] == left
+
+
+def test_other_ids_are_other_messages() -> None:
+    sent: list[list[BaseMessage]] = [[HumanMessage("yes", id="2")]]
+    assert missing([HumanMessage("yes", id="1")], sent, 50) == sent
+
+
+def test_what_has_no_words_goes_alone() -> None:
+    call: Any = {"name": "f", "args": {}, "id": "1", "type": "tool_call"}
+    asked, answer = AIMessage("", tool_calls=[call]), ToolMessage("", tool_call_id="1")
+    told = [HumanMessage("one"), HumanMessage(" "), HumanMessage("two"), asked, answer]
+    assert list(batches(told)) == [told[:1], told[1:2], told[2:]]
+    assert to_store(answer, "now")["content"] == "(nothing)"
+    assert "content" not in to_store(asked, "now")
+
+
+@pytest.mark.parametrize(
+    ("role", "stored"),
+    [("User", "user"), ("developer", "system"), ("tool", "tool"), ("guest", "assistant")],
+)
+def test_only_the_users_word_becomes_theirs(role: str, stored: str) -> None:
+    assert to_store(ChatMessage(content="x", role=role), "now")["role"] == stored
+
+
+async def test_awaited_a_message_known_elsewhere_is_not_written_again(client: MemOS, engine: CountingEngine) -> None:
+    for _ in range(2):
+        await history(client).aadd_messages([HumanMessage("hi", id="1")])
+        await client.aio.flush()
+    assert spoken(engine) == [("user", "hi")]
+
+
+class Timed(EngineTransport):
+    """Keeps how long it was given."""
+
+    given: float = 0.0
+
+    def send(self, request: Request, seconds: float) -> Reply:
+        self.given = seconds
+        return super().send(request, seconds)
+
+
+class AsyncTimed(AsyncEngineTransport):
+    given: float = 0.0
+
+    async def send(self, request: Request, seconds: float) -> Reply:
+        self.given = seconds
+        return await super().send(request, seconds)
+
+
+async def test_reading_has_a_time_budget() -> None:
+    engine = CountingEngine()
+    plain, awaited = Timed(engine), AsyncTimed(engine)
+    client = MemOS.over(plain, awaited, address=":memory:")
+    client.on_close(engine.close)
+    assert history(client, read_seconds=2.5).messages == []
+    assert await history(client, read_seconds=2.5).aget_messages() == []
+    assert 0 < plain.given <= 2.5
+    assert 0 < awaited.given <= 2.5
+    await client.aio.close()
