@@ -11,7 +11,11 @@ from types import CodeType
 from typing import Any
 
 import pytest
+from langchain_core._api import LangChainDeprecationWarning
 from langchain_core.language_models import FakeListChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.prompt_values import PromptValue
+from langchain_core.runnables import RunnableLambda
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.llms.mock import MockFunctionCallingLLM
 
@@ -41,19 +45,28 @@ def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_readme_has_its_examples() -> None:
-    assert [sum(word in block for block in BLOCKS) for word in ("MemOSMiddleware(", "MemOSMemory.", "connect()")] == [
-        1,
-        1,
-        1,
-    ]
-    agents = [block for block in BLOCKS if "gent" in block]
+    words = ("MemOSMiddleware(", "MemOSMemory.", "connect()", "RunnableWithMessageHistory(", "ModelEndpoint(")
+    assert [sum(word in block for block in BLOCKS) for word in words] == [1] * len(words)
+    agents = [block for block in BLOCKS if "agent" in block]
     assert all(len([line for line in block.splitlines() if line.strip()]) <= 10 for block in agents)
 
 
 def test_the_readmes_agents_share_what_the_first_was_told() -> None:
-    langchain, llama_index = BLOCKS[0], BLOCKS[1]
+    langchain, chain, llama_index = BLOCKS[:3]
     names: dict[str, Any] = {"model": FakeListChatModel(responses=["Noted."]), "tools": []}
     run(langchain, names)
+    names["client"].close()
+    shown: list[str] = []
+
+    def leave_out(asked: PromptValue) -> AIMessage:
+        shown.append(asked.to_string())
+        return AIMessage("Leave the peanuts out.")
+
+    names = {"model": RunnableLambda(leave_out)}
+    with pytest.warns(LangChainDeprecationWarning, match="RunnableWithMessageHistory"):
+        run(chain, names)
+    assert "I'm allergic to peanuts." in shown[0]
+    assert names["answer"].content == "Leave the peanuts out."
     names["client"].close()
     handed: list[ChatMessage] = []
 
@@ -69,6 +82,8 @@ def test_the_readmes_agents_share_what_the_first_was_told() -> None:
     with connect("memos.db") as client:
         told = client.get_message(user_id="ada", conversation_id="monday").message_detail_list
         assert [message.content for message in told] == ["I'm allergic to peanuts.", "Noted."]
+        told = client.get_message(user_id="ada", conversation_id="wednesday").message_detail_list
+        assert [message.content for message in told][1] == "Leave the peanuts out."
 
 
 def test_the_readmes_client_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,97 @@
+"""The pages in docs/: their Python blocks run in order, as somebody who reads along would run them."""
+
+import ast
+import asyncio
+import inspect
+import re
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.language_models import FakeListChatModel
+from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.llms.mock import MockFunctionCallingLLM
+
+from memos_integrations.client import MemOS
+
+ROOT = Path(__file__).parent.parent
+PAGES = ["client", "engine", "langchain", "llama_index"]
+LINK = re.compile(r"\]\(([^)#:]+)(#[^)]*)?\)")
+
+
+def blocks(page: str) -> list[str]:
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+async def _awaited(work: Coroutine[Any, Any, None]) -> None:
+    await work
+
+
+def read_along(page: str, names: dict[str, Any], runner: asyncio.Runner) -> dict[str, Any]:
+    """Runs the blocks of a page, one after the other; each may await, as a notebook's cell may."""
+    for block in blocks(page):
+        work = eval(compile(block, f"{page}.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
+        if inspect.isawaitable(work):
+            runner.run(_awaited(work))  # type: ignore[arg-type]
+    for value in list(names.values()):
+        if isinstance(value, MemOS):
+            value.close()
+    return names
+
+
+@pytest.fixture(autouse=True)
+def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_client(capsys: pytest.CaptureFixture[str], runner: asyncio.Runner) -> None:
+    names = read_along("client", {}, runner)
+    assert capsys.readouterr().out.splitlines()[1] == '["I\'m allergic to peanuts."]'
+    assert names["found"].memory_detail_list == ()  # nothing passes the page's filter
+
+
+def test_the_engine(capsys: pytest.CaptureFixture[str], runner: asyncio.Runner) -> None:
+    read_along("engine", {}, runner)
+    facts, preferences, changed = capsys.readouterr().out.splitlines()
+    assert "I moved to Lyon in August." in facts
+    assert preferences == '["I\'m allergic to peanuts."]'
+    assert "updated" in changed
+
+
+def test_langchain(capsys: pytest.CaptureFixture[str], runner: asyncio.Runner) -> None:
+    read_along("langchain", {"model": FakeListChatModel(responses=["Noted."]), "tools": []}, runner)
+    told = capsys.readouterr().out.splitlines()
+    assert "preference I avoid trains." in told
+    assert told[-1] == "['human', 'ai']"
+
+
+def test_llama_index(runner: asyncio.Runner) -> None:
+    handed: list[str] = []
+
+    def answer(messages: list[ChatMessage], **_: Any) -> ChatMessage:
+        handed.append(str(messages[-1].content))
+        return ChatMessage(role="assistant", content="Noted.")
+
+    llm = MockFunctionCallingLLM(response_generator=answer)
+    read_along("llama_index", {"llm": llm, "tools": []}, runner)
+    assert "loud restaurants" in handed[-1]
+    assert handed[-1].endswith("And where shall we eat?")
+
+
+@pytest.mark.parametrize("page", ["../README", "../CHANGELOG", *PAGES, "decisions"])
+def test_links_lead_somewhere(page: str) -> None:
+    path = ROOT / "docs" / f"{page}.md"
+    for target, anchor in LINK.findall(path.read_text(encoding="utf-8")):
+        there = (path.parent / target).resolve()
+        assert there.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", there.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor[1:] in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}, anchor
