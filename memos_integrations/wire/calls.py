@@ -33,7 +33,7 @@ from memos_integrations.wire.call import (
     Views,
 )
 from memos_integrations.wire.chat import Chat, StreamChat
-from memos_integrations.wire.checks import Text, broken, not_blank
+from memos_integrations.wire.checks import Spoken, broken, not_blank
 from memos_integrations.wire.message import Message, Messages
 
 __all__ = [
@@ -127,7 +127,7 @@ class SearchMemory(Filtering[Found]):
     answer: ClassVar[type[Answer]] = Found
     repeatable: ClassVar[bool] = True
 
-    query: Annotated[str, Field(min_length=1), AfterValidator(not_blank)]
+    query: Spoken
     user_id: Id | None = None
     agent_id: Id | None = None
     conversation_id: Id | None = None
@@ -301,7 +301,7 @@ class AddFeedback(Call[Added]):
     answer: ClassVar[type[Answer]] = Added
 
     user_id: Id
-    feedback_content: Annotated[Text, Field(min_length=1), AfterValidator(not_blank)]
+    feedback_content: Spoken
     conversation_id: Id | None = None
     agent_id: Id | None = None
     app_id: Id | None = None

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import from_json, to_json
 
 from memos_integrations.wire.answers import Answer, ChatAnswer
 from memos_integrations.wire.call import Filtering, Id, Info, Limit, Relativity, Texts
-from memos_integrations.wire.checks import Text, not_blank
+from memos_integrations.wire.checks import Spoken, Text
 
 __all__ = ["Chat", "StreamChat"]
 
@@ -21,13 +21,13 @@ class _Chatting(Filtering[T], Generic[T]):
 
     user_id: Id
     conversation_id: Id
-    query: Annotated[Text, Field(min_length=1), AfterValidator(not_blank)]
+    query: Spoken
     knowledgebase_ids: Texts | None = None
     memory_limit_number: Limit | None = None
     include_preference: bool | None = None
     preference_limit_number: Limit | None = None
     relativity: Relativity | None = None
-    model_name: Annotated[Text, Field(min_length=1)] | None = None
+    model_name: Spoken | None = None
     system_prompt: Text | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sized
 from typing import Annotated, Any, LiteralString
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from memos_integrations.errors import Invalid
 
-__all__ = ["STRICT_ENOUGH", "TOLERANT", "Discreet", "Text", "broken", "invalid", "not_blank"]
+__all__ = ["STRICT_ENOUGH", "TOLERANT", "Discreet", "Spoken", "Text", "broken", "invalid", "not_blank"]
 
 # Calls refuse what they don't know; messages and answers keep it (real servers and clients add members).
 STRICT_ENOUGH = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -25,6 +25,8 @@ _WORDS = {
     "too_long": "takes at most {max_length} of them",
     "tuple_type": "must be a list",
     "model_type": "must be an object",
+    "dict_type": "must be an object",
+    "mapping_type": "must be an object",
     "literal_error": "must be {expected}",
     "less_than_equal": "is at most {le}",
     "greater_than_equal": "is at least {ge}",
@@ -62,9 +64,6 @@ def _encodable(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_encodable)]
-
-
 def not_blank(text: str) -> str:
     """A validator: text that says something."""
     if not text.strip():
@@ -72,17 +71,32 @@ def not_blank(text: str) -> str:
     return text
 
 
+Text = Annotated[str, AfterValidator(_encodable)]
+Spoken = Annotated[str, Field(min_length=1), AfterValidator(not_blank), AfterValidator(_encodable)]
+
+
 def invalid(error: ValidationError, what: str) -> Invalid:
     """The first verdict of `error` as an `Invalid` about `what` (a call's or a class's name)."""
-    verdicts = error.errors(include_url=False)
+    verdicts = _meant(error.errors(include_url=False))
     field = _field(verdicts[0]["loc"])
     here = [v for v in verdicts if _field(v["loc"]) == field]
     # Of a union's verdicts one says "wrong type" and another the broken rule: the rule helps more.
     verdict = next((v for v in here if not v["type"].endswith("_type")), here[0])
     others = len({_field(v["loc"]) for v in verdicts}) - 1
-    more = f" (and {others} more places)" if others > 0 else ""
+    more = f" (and {others} more place{'s' if others > 1 else ''})" if others else ""
     text = f"{what}: {field + ' ' if field else ''}{_told(verdict)}{more}"
     return Invalid(text, field=field, rule=verdict["type"])
+
+
+def _meant(verdicts: list[Any]) -> list[Any]:
+    """Without the complaint that a list is too short where one of its items is broken: pydantic doesn't count that."""
+    places = [_field(v["loc"]) for v in verdicts]
+
+    def doubled(verdict: Any) -> bool:
+        inside = f"{_field(verdict['loc'])}."
+        return verdict["type"] == "too_short" and any(place.startswith(inside) for place in places)
+
+    return [verdict for verdict in verdicts if not doubled(verdict)]
 
 
 def _field(place: tuple[int | str, ...]) -> str:

@@ -71,6 +71,8 @@ def code_of(field: str, rule: str) -> int:
         return _LENGTHS[field]
     if field == "relativity":
         return 40012
+    if field.partition(".")[0] == "filter":
+        return 40000  # contract §5, whatever is wrong with it
     return _EMPTY_RULES.get(rule, 40000)
 
 

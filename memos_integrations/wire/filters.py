@@ -27,6 +27,7 @@ Scalar = str | int | Annotated[float, Field(allow_inf_nan=False)] | bool
 Operator = Literal["eq", "contains", "any", "gt", "gte", "lt", "lte"]
 SOURCES = ("user", "agent", "public", "knowledgebase")
 TIMES = ("create_time", "update_time")
+_NAMED = ("agent_id", "app_id", "business_type", "biz_id", "scene", "custom_status")  # others may be a person's words
 _DATES = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S")
 _SHAPE = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
 
@@ -122,7 +123,8 @@ def _check(field: str, value: object) -> None:
     elif field == "info":
         _check_info(value)
     elif not _is_scalar(value):
-        raise broken("filter", "this field takes text, a number or true/false")
+        told = field if field in _NAMED else "this field"
+        raise broken("filter", f"{told} takes text, a number or true/false")
 
 
 def _is_scalar(value: object) -> bool:

@@ -89,7 +89,7 @@ def test_a_refusal_says_what_was_given_and_what_is_allowed() -> None:
 
 
 def test_several_faults_are_counted() -> None:
-    with pytest.raises(Invalid, match=r"\(and 1 more places\)"):
+    with pytest.raises(Invalid, match=r"\(and 1 more place\)"):
         checked(SearchMemory, {"query": "q", "user_id": LONG, "relativity": 2})
 
 
