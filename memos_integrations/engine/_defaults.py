@@ -6,7 +6,8 @@ from pydantic_core import to_json
 
 from memos_integrations.engine._rows import Origin
 from memos_integrations.engine._where import Where, where
-from memos_integrations.wire.calls import AddFeedback, AddMessage, GetMemory, SearchMemory
+from memos_integrations.errors import BadRequest
+from memos_integrations.wire.calls import AddFeedback, AddMessage, Chat, GetMemory, SearchMemory, StreamChat
 
 FACTS: Final = "detail_factual"
 PREFERENCES: Final = "preference"
@@ -71,3 +72,10 @@ def preference_limit(call: SearchMemory) -> int:
     if PREFERENCES not in views(call):
         return 0
     return _LIMIT if call.preference_limit_number is None else call.preference_limit_number
+
+
+def check_bases(call: AddMessage | AddFeedback | SearchMemory | Chat | StreamChat) -> None:
+    """There are no knowledge bases here, so none is linked. Raises `BadRequest` 50123 for a call that names one."""
+    named = call.knowledgebase_ids if isinstance(call, SearchMemory) else call.allow_knowledgebase_ids
+    if named or (isinstance(call, Chat | StreamChat) and call.knowledgebase_ids):
+        raise BadRequest("no knowledge base is linked: the embedded engine has none", code=50123, path=call.path)

@@ -21,7 +21,7 @@ from memos_integrations.engine._store import SWEPT_AT_CLOSING, SWEPT_AT_ONCE, St
 from memos_integrations.engine._times import instant
 from memos_integrations.engine._where import where
 from memos_integrations.engine._words import TOKENIZER, tokens
-from memos_integrations.errors import BadRequest, NotFound
+from memos_integrations.errors import NotFound
 from memos_integrations.wire.answers import (
     Added,
     ChatAnswer,
@@ -104,6 +104,7 @@ class Engine:
 
     def add_message(self, call: AddMessage, project: str = "") -> Added:
         """Stores the turns, findable at once; refines them before or after answering, as `async_mode` says."""
+        _defaults.check_bases(call)
         now, public = self._now(), str(uuid.uuid4())
         turns = [turn(message, now) for message in call.turns]
         later = call.async_mode is not False
@@ -133,8 +134,7 @@ class Engine:
 
     def search_memory(self, call: SearchMemory, project: str = "") -> Found:
         """Facts and preferences that bear on the query, each kind best first."""
-        if call.knowledgebase_ids:
-            raise BadRequest("no knowledge base is linked: the embedded engine has none", code=50123, path=call.path)
+        _defaults.check_bases(call)
         with self._store.reading():
             owner = self._owner(call, project)
             return Found() if owner is None else self._found(call, owner)
@@ -207,6 +207,7 @@ class Engine:
 
     def add_feedback(self, call: AddFeedback, project: str = "") -> Added:
         """Updates or archives the memories that the feedback corrects, and remembers what it says; done when told."""
+        _defaults.check_bases(call)
         public = str(uuid.uuid4())
         with self._store.writing():
             _feedback.take(self._store, call, project, public, self._now())
@@ -272,7 +273,9 @@ class Engine:
         return self._chatting(call, project).stream(waiting or Waiting(seconds))
 
     def _chatting(self, call: Chat | StreamChat, project: str) -> Chatting:
-        return Chatting(self, configured(self._model), call, project, instant(self._now()))
+        model = configured(self._model)
+        _defaults.check_bases(call)
+        return Chatting(self, model, call, project, instant(self._now()))
 
     def _owner(self, call: _defaults.Selecting, project: str) -> Owner | None:
         return self._store.owner(project, *_defaults.subject(call))

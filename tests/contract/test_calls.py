@@ -214,6 +214,18 @@ def test_an_unlinked_knowledge_base_is_refused(memos: Caller) -> None:
     assert caught.value.code == 50123
 
 
+def test_nothing_is_written_for_a_knowledge_base_that_is_not_linked(memos: Caller) -> None:
+    writes: list[tuple[Any, dict[str, Any]]] = [
+        (memos.add_message, {"messages": said("I moved to Lyon."), "conversation_id": "c"}),
+        (memos.add_feedback, {"feedback_content": "I moved to Lyon."}),
+    ]
+    for write, given in writes:
+        with pytest.raises(BadRequest) as caught:
+            write(user_id="ada", allow_knowledgebase_ids=["kb"], **given)
+        assert caught.value.code == 50123
+    assert memos.get_memory(user_id="ada").total == 0
+
+
 @pytest.mark.parametrize(
     ("path", "body", "code"),
     [

@@ -118,7 +118,7 @@ def test_the_turn_is_stored(talk: Talk, ask: Any) -> None:
         "tags": ("t",),
         "info": {"scene": "s"},
         "allow_public": True,
-        "allow_knowledgebase_ids": ("kb",),
+        "allow_knowledgebase_ids": (),
         "async_mode": True,
         "source": "test",
     }
