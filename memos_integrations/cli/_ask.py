@@ -26,7 +26,7 @@ def ask_about(console: Console, path: Path, chat: Path, *, recall: bool, model: 
     """Imports the chat file into the memories in `path`, then answers questions from the keyboard until it ends."""
     conversations = list(conversations_in(chat))
     events: list[Event] = []
-    speak = replier(model) if model else reply
+    speak = reply if model is None else replier(model)
     with connect(path, on_event=events.append) as client:
         _import(console, client, conversations)
         stand_in = "" if model else " [dim](The offline stand-in repeats what was recalled.)[/]"

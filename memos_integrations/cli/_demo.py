@@ -36,7 +36,7 @@ _ASKED_ELSEWHERE = ("What am I allergic to?", "What is my job? Where do I work?"
 def tell(console: Console, path: Path, *, recall: bool, model: str | None = None) -> None:
     """Runs the story on the memories in `path` and shows what is written, recalled and set before the model."""
     events: list[Event] = []
-    speak = replier(model) if model else reply
+    speak = reply if model is None else replier(model)
     with connect(path, on_event=events.append) as client:
         _introduce(console, path, recall, model)
         _act(console, "1  A LangChain agent meets Ada", "create_agent(model, middleware=[MemOSMiddleware(client)])")

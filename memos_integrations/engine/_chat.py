@@ -4,7 +4,7 @@ A turn is stored whole or not at all: after the model's whole answer, before the
 answer that failed or was given up leaves nothing behind, so a question asked again is not written twice.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
@@ -14,7 +14,7 @@ from memos_integrations.engine._pieces import Answering, Waiting
 from memos_integrations.engine._prompt import system_prompt
 from memos_integrations.errors import MemOSError, ServerFault
 from memos_integrations.wire.answers import ChatAnswer, Found, StoredMessage
-from memos_integrations.wire.call import checked
+from memos_integrations.wire.call import MAX_PAGE, checked
 from memos_integrations.wire.calls import AddMessage, Chat, GetMessage, SearchMemory, StreamChat
 from memos_integrations.wire.events import ChatEvent
 from memos_integrations.wire.message import Message
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Chatting", "Model", "configured"]
 
 HISTORY: Final = 20  # messages of the conversation (contract §6.3)
-_TEMPERATURE, _TOP_P, _MAX_TOKENS = 0.7, 0.95, 8192  # contract §2.8
 _NOT_STORED: Final = 50144
 _RECALLING: Final = (
     "query",
@@ -108,9 +107,9 @@ class Chatting:
         return Asked(
             messages=(*system, *self._history(), {"role": "user", "content": call.query}),
             model=call.model_name,
-            temperature=_TEMPERATURE if call.temperature is None else call.temperature,
-            top_p=_TOP_P if call.top_p is None else call.top_p,
-            max_tokens=_MAX_TOKENS if call.max_tokens is None else call.max_tokens,
+            temperature=call.temperature,
+            top_p=call.top_p,
+            max_tokens=call.max_tokens,
         )
 
     def keep(self, text: str) -> None:
@@ -130,15 +129,13 @@ class Chatting:
     def _recalled(self) -> Found:
         return self.engine.search_memory(checked(SearchMemory, self._given(_RECALLING)), self.project)
 
-    def _history(self) -> Iterator[Mapping[str, str]]:
-        """The conversation's newest messages, as far as they are words of its two sides."""
-        call = GetMessage(
-            user_id=self.call.user_id, conversation_id=self.call.conversation_id, message_limit_number=HISTORY
-        )
-        for message in self.engine.get_message(call, self.project).message_detail_list:
-            text = _text(message) if message.role in ("user", "assistant") else ""
-            if text.strip():
-                yield {"role": message.role, "content": text}
+    def _history(self) -> Sequence[Mapping[str, str]]:
+        """The conversation's newest messages that are words of its two sides: tools' traffic takes no place."""
+        subject = {"user_id": self.call.user_id, "conversation_id": self.call.conversation_id}
+        call = checked(GetMessage, {**subject, "message_limit_number": MAX_PAGE})
+        stored = self.engine.get_message(call, self.project).message_detail_list
+        said = [(message.role, _text(message)) for message in stored if message.role in ("user", "assistant")]
+        return [{"role": role, "content": text} for role, text in said if text.strip()][-HISTORY:]
 
     def _given(self, names: tuple[str, ...]) -> dict[str, Any]:
         return {name: getattr(self.call, name) for name in names}

@@ -30,24 +30,20 @@ class Asked:
     """A question to a model: `messages` with role and content, oldest first; `model` None for the configured one."""
 
     messages: tuple[Mapping[str, str], ...] = field(repr=False)
-    model: str | None
-    temperature: float
-    top_p: float
-    max_tokens: int
+    model: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
 
 
 def asked_bytes(asked: Asked, model: str, *, stream: bool) -> bytes:
-    """`asked` as the body of `POST chat/completions`; `model` where it names none."""
-    return to_json(
-        {
-            "model": asked.model or model,
-            "messages": asked.messages,
-            "temperature": asked.temperature,
-            "top_p": asked.top_p,
-            "max_tokens": asked.max_tokens,
-            "stream": stream,
-        }
-    )
+    """`asked` as the body of `POST chat/completions`; `model` where it names none.
+
+    What was left out is left to the endpoint: not every model takes each of these, nor MemOS Cloud's defaults.
+    """
+    chosen = {"temperature": asked.temperature, "top_p": asked.top_p, "max_tokens": asked.max_tokens}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    return to_json({"model": asked.model or model, "messages": asked.messages, **given, "stream": stream})
 
 
 def events_of(body: bytes) -> Iterator[ChatEvent]:

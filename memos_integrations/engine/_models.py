@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, Self
 
 import httpx
 
-from memos_integrations.engine._completions import FAILED, UNAVAILABLE, Reader, events_of, refusal
+from memos_integrations.engine._completions import FAILED, Reader, events_of, refusal
 from memos_integrations.errors import Refused, ServerFault
 from memos_integrations.wire.events import ChatEvent
 
@@ -38,12 +38,12 @@ class Question:
 class Answer(Iterator[ChatEvent]):
     """The answer to a question, in events as they come (one that comes whole: all at once). Asked when first read.
 
-    `seconds` bound each wait for an event. Raises `Refused`: 50004 where nothing came, 50002 where it broke off.
+    `seconds` bound each wait for an event. Raises `Refused`: 50002 where it can't be reached, or broke off.
     One that is dropped closes itself.
     """
 
     def __init__(self, question: Question, seconds: float) -> None:
-        self._line = _Line(seconds)
+        self._line = _Line(seconds, httpx.URL(question.url).netloc.decode())
         self._events = _read(question, self._line)  # which must not refer to this, or dropping this would not end it
 
     def __next__(self) -> ChatEvent:
@@ -106,8 +106,8 @@ def _events(response: httpx.Response, reader: Reader) -> Iterator[ChatEvent]:
 class _Line:
     """The connection under a question. Whatever ends it, `why` says so; a thread of its own keeps the time."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds, self.begun = seconds, False
+    def __init__(self, seconds: float, host: str) -> None:
+        self.seconds, self.begun, self._host = seconds, False, host
         self.why: Literal["", "late", "given up"] = ""
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
@@ -181,7 +181,8 @@ class _Line:
             return error
         if self.begun:
             return ServerFault(f"the model's answer broke off ({type(error).__name__})", code=FAILED)
-        return ServerFault(f"the model endpoint can't be reached ({type(error).__name__})", code=UNAVAILABLE)
+        told = f"the model endpoint at {self._host} can't be reached ({type(error).__name__}): is it running?"
+        return ServerFault(told, code=FAILED)
 
     def _left(self) -> float:
         """Seconds to sleep: while nobody waits, no wait can end sooner than a whole one from now."""

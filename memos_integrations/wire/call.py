@@ -8,7 +8,7 @@ from pydantic_core import PydanticSerializationError
 
 from memos_integrations.errors import Invalid
 from memos_integrations.wire.answers import Answer
-from memos_integrations.wire.checks import STRICT_ENOUGH, Discreet, Text, broken, invalid, not_blank
+from memos_integrations.wire.checks import STRICT_ENOUGH, Discreet, Text, invalid, not_blank
 from memos_integrations.wire.filters import Filter, Filters, Scalar
 
 __all__ = [
@@ -95,10 +95,6 @@ class Filtering(Call[T], Generic[T]):
     def condition(self) -> Filter | None:
         """The filter as what it is at run time."""
         return cast("Filter | None", self.filter)
-
-    def _filtered_by_one_group(self, path: str) -> None:
-        if self.condition and self.condition.all_of is None and self.condition.any_of is None:
-            raise broken("filter", f'{path} takes one "and" or "or" group, no map of sources (contract §5)')
 
 
 C = TypeVar("C", bound=Call[Any])

@@ -34,6 +34,7 @@ from memos_integrations.wire.call import (
 )
 from memos_integrations.wire.chat import Chat, StreamChat
 from memos_integrations.wire.checks import Spoken, broken, not_blank
+from memos_integrations.wire.filters import OneGroup
 from memos_integrations.wire.message import Message, Messages
 
 __all__ = [
@@ -180,6 +181,7 @@ class GetMemory(Filtering[Memories]):
 
     user_id: Id | None = None
     agent_id: Id | None = None
+    filter: OneGroup | None = None
     page: Annotated[int, Field(ge=1)] | None = None
     size: Annotated[int, Field(ge=1, le=MAX_PAGE)] | None = None
     include_memory_view: Views | None = None
@@ -189,7 +191,6 @@ class GetMemory(Filtering[Memories]):
     @model_validator(mode="after")
     def _of_one(self) -> "GetMemory":
         _one_subject(self)
-        self._filtered_by_one_group(self.path)
         return self
 
 

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic_core import from_json, to_json
 
 from memos_integrations.wire.answers import Answer, ChatAnswer
 from memos_integrations.wire.call import Filtering, Id, Info, Limit, Relativity, Texts
 from memos_integrations.wire.checks import Spoken, Text
+from memos_integrations.wire.filters import OneGroup
 
 __all__ = ["Chat", "StreamChat"]
 
@@ -22,6 +23,7 @@ class _Chatting(Filtering[T], Generic[T]):
     user_id: Id
     conversation_id: Id
     query: Spoken
+    filter: OneGroup | None = None
     knowledgebase_ids: Texts | None = None
     memory_limit_number: Limit | None = None
     include_preference: bool | None = None
@@ -41,11 +43,6 @@ class _Chatting(Filtering[T], Generic[T]):
     allow_knowledgebase_ids: Texts | None = None
     async_mode: bool | None = None
     source: str | None = None
-
-    @model_validator(mode="after")
-    def _in_the_global_form(self) -> "_Chatting[T]":
-        self._filtered_by_one_group(self.path)
-        return self
 
 
 class Chat(_Chatting[ChatAnswer]):

@@ -21,7 +21,7 @@ _WORDS = {
     "string_unicode": "holds half a surrogate pair, which no JSON can carry: decode the text anew",
     "string_too_short": "must not be empty",
     "string_too_long": "is at most {max_length} characters long",
-    "too_short": "needs at least {min_length} of them",
+    "too_short": "is a list of at least {min_length}",
     "too_long": "takes at most {max_length} of them",
     "tuple_type": "must be a list",
     "model_type": "must be an object",
@@ -110,6 +110,8 @@ def _is_branch(step: object) -> bool:
 
 def _told(verdict: Any) -> str:
     context = verdict.get("ctx", {})
+    if verdict["type"] == "extra_forbidden" and verdict["loc"][0] == "filter":
+        return 'is neither "and" nor "or" nor a source'
     ours = "words" in context or verdict["type"] not in _WORDS
     told = str(verdict["msg"]) if ours else _WORDS[verdict["type"]].format_map(context)
     if verdict["type"] == "missing":

@@ -17,11 +17,11 @@ from datetime import datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, RootModel, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, RootModel, model_validator
 
 from memos_integrations.wire.checks import Discreet, broken
 
-__all__ = ["SOURCES", "TIMES", "Condition", "Filter", "Filters", "Group", "Operator", "Scalar"]
+__all__ = ["SOURCES", "TIMES", "Condition", "Filter", "Filters", "Group", "OneGroup", "Operator", "Scalar"]
 
 Scalar = str | int | Annotated[float, Field(allow_inf_nan=False)] | bool
 Operator = Literal["eq", "contains", "any", "gt", "gte", "lt", "lte"]
@@ -68,7 +68,7 @@ class Group(Discreet):
     @model_validator(mode="after")
     def _one_of_both(self) -> "Group":
         if (self.all_of is None) == (self.any_of is None):
-            raise broken("filter", 'a group holds exactly one of "and" and "or"')
+            raise broken("filter", 'holds exactly one of "and" and "or"')
         return self
 
     @property
@@ -98,7 +98,7 @@ class Filter(Discreet):
         groups = sum(part is not None for part in (self.all_of, self.any_of))
         sources = any(getattr(self, source) is not None for source in SOURCES)
         if groups + sources != 1:
-            raise broken("filter", 'a filter is one "and" group, one "or" group, or a map of sources to groups')
+            raise broken("filter", 'takes one "and" group, one "or" group, or a map of sources to groups')
         return self
 
     def group(self, source: Literal["user", "agent", "public", "knowledgebase"]) -> Group | None:
@@ -110,6 +110,8 @@ class Filter(Discreet):
 
 
 def _check(field: str, value: object) -> None:
+    if not field.strip():
+        raise broken("filter", "a condition names a field, and this name is empty")
     if field == "user_id":
         raise broken("filter", "user_id is no field of a filter: give it as the call's own argument")
     if field in {"and", "or"}:
@@ -141,8 +143,8 @@ def _check_ids(value: object) -> None:
 def _check_operators(field: str, value: object, allowed: set[str]) -> None:
     if not isinstance(value, Mapping) or not value or not set(value) <= allowed:
         raise broken("filter", f"{field} takes an object with {' or '.join(sorted(allowed))}")
-    if not all(isinstance(operand, str) for operand in value.values()):
-        raise broken("filter", f"{field} is compared with text")
+    if not all(isinstance(operand, str) and operand for operand in value.values()):
+        raise broken("filter", f"{field} is compared with text that is not empty")
 
 
 def _check_times(field: str, value: object) -> None:
@@ -168,7 +170,15 @@ def _check_info(value: object) -> None:
         raise broken("filter", "info takes an object of names and their values (text, number or true/false)")
 
 
+def _one_group(given: Filter | None) -> Filter | None:
+    if given and given.all_of is None and given.any_of is None:
+        raise broken("filter", 'takes one "and" or "or" group here, no map of sources (contract §5)')
+    return given
+
+
 if TYPE_CHECKING:
     Filters = Filter | Mapping[str, object]
+    OneGroup = Filters
 else:
     Filters = Filter
+    OneGroup = Annotated[Filter, AfterValidator(_one_group)]

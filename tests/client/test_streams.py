@@ -284,7 +284,7 @@ async def test_ones_own_async_http_client_streams_on_ones_own_loop(server: Serve
         ({"max_tokens": 0}, "max_tokens"),
         ({"memory_limit_number": 26}, "memory_limit_number"),
         ({"relativity": 1.5}, "relativity"),
-        ({"filter": {"user": {"and": [{"app_id": "x"}]}}}, ""),
+        ({"filter": {"user": {"and": [{"app_id": "x"}]}}}, "filter"),
         ({"stream": True}, "stream"),
     ],
 )

@@ -86,7 +86,7 @@ def test_a_system_prompt_of_ones_own(talk: Talk, ask: Any) -> None:
 def test_history_is_the_last_twenty_messages_that_are_words(talk: Talk, ask: Any) -> None:
     talk.add("too old")
     messages: list[dict[str, Any]] = [
-        {"role": "user" if n % 2 == 0 else "assistant", "content": f"message {n}"} for n in range(16)
+        {"role": "user" if n % 2 == 0 else "assistant", "content": f"message {n}"} for n in range(19)
     ]
     parts = [{"type": "text", "text": "look"}, {"type": "image_url", "image_url": {"url": "http://x/y.png"}}]
     messages += [
@@ -98,14 +98,14 @@ def test_history_is_the_last_twenty_messages_that_are_words(talk: Talk, ask: Any
     talk.add(messages=messages)
     talk.add("elsewhere", conversation_id="d")
     ask(talk, "And now?")
-    said = [(m["role"], m["content"]) for m in messages[:16]]
+    said = [(m["role"], m["content"]) for m in messages[:19]]
     assert talk.model.last[1:] == [*said, ("user", "look"), ("user", "And now?")]
 
 
 def test_what_the_model_is_asked_with(talk: Talk, ask: Any) -> None:
     ask(talk)
     usual = talk.model.asked[-1]
-    assert (usual.model, usual.temperature, usual.top_p, usual.max_tokens) == (None, 0.7, 0.95, 8192)
+    assert (usual.model, usual.temperature, usual.top_p, usual.max_tokens) == (None, None, None, None)
     ask(talk, model_name="large", temperature=0.0, top_p=0.0, max_tokens=5)
     given = talk.model.asked[-1]
     assert (given.model, given.temperature, given.top_p, given.max_tokens) == ("large", 0, 0, 5)

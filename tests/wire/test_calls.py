@@ -56,7 +56,7 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("get/memory", {"size": 51}, "size", "less_than_equal"),
     ("get/memory", {"page": 0}, "page", "greater_than_equal"),
     ("get/memory", {"agent_id": "a"}, "", "subject"),
-    ("get/memory", {"filter": {"user": {"and": [{"a": "b"}]}}}, "", "filter"),
+    ("get/memory", {"filter": {"user": {"and": [{"a": "b"}]}}}, "filter", "filter"),
     ("delete/memory", {"user_id": None}, "", "subject"),
     ("delete/memory", {"memory_ids": ["m"]}, "", "subject"),
     ("delete/memory", {"user_id": None, "user_ids": ["a", "b"]}, "", "subject"),
