@@ -11,7 +11,7 @@ from memos_integrations.engine._corrections import read
 from memos_integrations.engine._extract import Turn, piece, refined_type, stated, turn
 from memos_integrations.engine._queries import FACT, PREFERENCE
 from memos_integrations.engine._refine import refine
-from memos_integrations.engine._revision import Correction, Revision, revised, words_of
+from memos_integrations.engine._revision import Correction, Revision, of_anyone, revised, words_of
 from memos_integrations.engine._rows import Told
 from memos_integrations.engine._store import Store
 from memos_integrations.engine._words import tokens
@@ -46,8 +46,9 @@ class _Work:
     """The texts that revised memories have now, without their last mark."""
 
     def says(self, text: str) -> bool:
-        """Whether a revised memory says just this."""
-        return _unmarked(text) in self.made
+        """Whether a revised memory says just this, or this and more: "I moved to Nantes" "in August"."""
+        said = _unmarked(text)
+        return any(made == said or made.startswith(f"{said} ") for made in self.made)
 
     def hear(self, revision: Revision | None, once: str, otherwise: str) -> str:
         """Revises what is concerned; returns what is to be remembered."""
@@ -62,13 +63,18 @@ class _Work:
         return once if facts or likings else otherwise
 
     def _concerned(self, revision: Revision, among: Iterable[Told]) -> list[tuple[Told, str]]:
-        """The memories that change, and what they are to say; two bare words mean the conversation's, if it has any."""
-        pairs = [(told, revised(revision, told.text)) for told in among]
-        changed = [(told, text) for told, text in pairs if text != told.text]
-        if isinstance(revision, Correction) and revision.bare and self.conversation:
-            near = [(told, text) for told, text in changed if told.conversation == self.conversation]
-            return near or changed
-        return changed
+        """The memories that change, and what they are to say.
+
+        Two bare words mean the conversation, where it has them; there also what is said of somebody else, if it is
+        the only thing that they can mean.
+        """
+        memories = list(among)
+        changed = _changed(revision, memories)
+        if not (isinstance(revision, Correction) and revision.bare and self.conversation):
+            return changed
+        near = [told for told in memories if told.conversation == self.conversation]
+        others = _changed(of_anyone(revision), near)
+        return _changed(revision, near) or changed or (others if len(others) == 1 else [])
 
     def _revise_fact(self, fact: int, text: str) -> None:
         words = tokens(text)
@@ -123,3 +129,8 @@ def _says(among: Iterable[Told], text: str) -> bool:
 
 def _unmarked(text: str) -> str:
     return text.rstrip(" .!。！")
+
+
+def _changed(revision: Revision, memories: Iterable[Told]) -> list[tuple[Told, str]]:
+    pairs = [(told, revised(revision, told.text)) for told in memories]
+    return [(told, text) for told, text in pairs if text != told.text]

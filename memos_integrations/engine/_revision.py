@@ -1,7 +1,7 @@
 """What a correction does to a memory's text. Computes only; `_corrections` reads it from what was said."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from memos_integrations.engine._senses import (
     clauses,
@@ -33,6 +33,7 @@ class Frame:
     people: frozenset[str] = frozenset()
     denied: bool = False
     origin: bool = False
+    anyone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,11 @@ class Restatement:
     shape: re.Pattern[str]
     said: frozenset[str]
     new: str
+
+
+def of_anyone(correction: Correction) -> Correction:
+    """The same, whoever it is about."""
+    return replace(correction, frame=replace(correction.frame, anyone=True))
 
 
 Revision = Replacement | Correction | Denial | Restatement
@@ -129,7 +135,8 @@ def _is_meant(frame: Frame, sentence: str, start: int) -> bool:
     """Whether what stands there is said in the same sense: denied or not, as an origin or not."""
     origin = _FROM.search(sentence[:start]) is not None
     before = last_clause(sentence[:start])
-    return (denies(before), origin, people(before)) == (frame.denied, frame.origin, frame.people)
+    who = frame.people if frame.anyone else people(before)
+    return (denies(before), origin, who) == (frame.denied, frame.origin, frame.people)
 
 
 def _holds(sentence: str, new: str, old: str) -> bool:

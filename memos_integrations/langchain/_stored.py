@@ -12,6 +12,7 @@ from typing import Any, cast
 from langchain_core.messages import (
     AIMessage,
     BaseMessage,
+    BaseMessageChunk,
     ChatMessage,
     HumanMessage,
     SystemMessage,
@@ -25,7 +26,7 @@ from memos_integrations.errors import Invalid
 from memos_integrations.memory.prompt import strip
 from memos_integrations.wire.answers import StoredMessage, Time
 
-__all__ = ["batches", "in_order", "plain", "restored", "same", "to_store"]
+__all__ = ["batches", "in_order", "joined", "plain", "restored", "same", "to_store"]
 
 _REST = "langchain"
 _MAX_BATCH = 20_000  # characters of a call: within 40,000 tokens (contract §1.5) in any language
@@ -43,6 +44,25 @@ def plain(message: BaseMessage) -> BaseMessage:
     whole = message_chunk_to_message(message)
     content = _stripped(whole.content)
     return whole if content == whole.content else whole.model_copy(update={"content": content})
+
+
+def joined(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """`messages` with the pieces of a streamed one put together: neighbouring chunks of one id, as they came."""
+    whole: list[BaseMessage] = []
+    for message in messages:
+        last = whole[-1] if whole else None
+        if last is not None and _goes_on(last, message):
+            whole[-1] = cast("BaseMessage", cast("Any", last) + message)
+        else:
+            whole.append(message)
+    return whole
+
+
+def _goes_on(last: BaseMessage, message: BaseMessage) -> bool:
+    if not (isinstance(last, BaseMessageChunk) and isinstance(message, BaseMessageChunk)) or last is message:
+        return False
+    ended = getattr(last, "chunk_position", None) == "last"
+    return type(last) is type(message) and last.id is not None and last.id == message.id and not ended
 
 
 def _stripped(content: str | list[Any]) -> str | list[Any]:

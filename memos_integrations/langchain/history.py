@@ -20,7 +20,7 @@ from langchain_core.messages import BaseMessage
 from memos_integrations._connect import borrow, give_back
 from memos_integrations.client import Degraded, MemOS
 from memos_integrations.errors import Invalid, MemOSError, Refused
-from memos_integrations.langchain._stored import batches, in_order, restored, to_store
+from memos_integrations.langchain._stored import batches, in_order, joined, restored, to_store
 from memos_integrations.langchain._view import OnTheWay, View, missing
 from memos_integrations.memory.handed import client_of, one_of
 from memos_integrations.memory.scope import Scope
@@ -182,7 +182,7 @@ class MemOSChatMessageHistory(BaseChatMessageHistory):
 
     def _write(self, client: MemOS, messages: Sequence[BaseMessage]) -> None:
         when = said_at(datetime.now(UTC), client.timezone)
-        for batch in batches(self._view.add(messages)):
+        for batch in batches(self._view.add(joined(messages))):
             stored = [to_store(message, when) for message in batch]
             _writer(client).put(checked(AddMessage, {"messages": stored, **self._scope.marks()}))
             client.share(OnTheWay, OnTheWay).note(self._key, batch)

@@ -195,6 +195,22 @@ def test_two_bare_words_mean_the_conversation_if_it_has_them(talk: Talk) -> None
     assert facts(talk) == {"We meet in Nantes.", "Bread in Metz is good."}
 
 
+def test_two_bare_words_may_mean_somebody_else_if_the_conversation_speaks_of_nobody_besides(talk: Talk) -> None:
+    talk.add("My sister lives in Lyon.", conversation_id="here")
+    talk.add("My brother lives in Lyon.", conversation_id="there")
+    feed(talk, "It's Nantes, not Lyon.", conversation_id="here")
+    assert facts(talk) == {"My sister lives in Nantes.", "My brother lives in Lyon."}
+    talk.add("My aunt lives in Lyon.", conversation_id="there")
+    feed(talk, "It's Metz, not Lyon.", conversation_id="there")
+    assert {"My brother lives in Lyon.", "My aunt lives in Lyon."} < facts(talk)
+
+
+def test_what_a_revised_memory_says_is_not_kept_twice(talk: Talk) -> None:
+    talk.add("I moved to Lyon in August.")
+    feed(talk, "I moved to Nantes, not Lyon.")
+    assert facts(talk) == {"I moved to Nantes in August."}
+
+
 @pytest.mark.parametrize(
     "feedback",
     [

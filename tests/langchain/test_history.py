@@ -181,6 +181,15 @@ def test_chunks_are_kept_as_messages(client: MemOS, engine: CountingEngine) -> N
     assert history(client).messages == told.messages == [AIMessage("hello", id="r1")]
 
 
+def test_the_pieces_of_a_stream_are_one_message(client: MemOS) -> None:
+    told = history(client)
+    pieces = [AIMessageChunk(content=text, id="r1") for text in ("h", "el", "lo")]
+    told.add_messages(
+        [HumanMessage("hi"), *pieces, AIMessageChunk(content="and", id="r2"), AIMessageChunk(content="?")]
+    )
+    assert [m.text for m in told.messages] == ["hi", "hello", "and", "?"]
+
+
 def test_what_we_set_before_a_text_is_not_written(client: MemOS, engine: CountingEngine) -> None:
     block = render(Found(preference_detail_list=(Preference(id="p", preference=MARK),)), form="user")
     blocks: list[Any] = [{"type": "text", "text": block + "and you?"}, block + "?"]
