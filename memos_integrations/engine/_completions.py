@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from pydantic_core import from_json, to_json
 
 from memos_integrations.errors import BadRequest, RateLimited, Refused, ServerFault
-from memos_integrations.wire.events import ChatEvent
+from memos_integrations.wire.events import ChatEvent, Lines
 
 __all__ = ["Asked", "Reader", "asked_bytes", "events_of", "refusal"]
 
@@ -17,7 +17,6 @@ FAILED: Final = 50002
 UNAVAILABLE: Final = 50004
 _INVALID, _TOO_LONG, _TOO_OFTEN = 40000, 40303, 40309
 _DONE: Final = b"[DONE]"
-_LONGEST_LINE: Final = 4 << 20  # bytes
 _NAME: Final = re.compile(r"(?=.{1,60}$)[a-z]+(?:_[a-z]+)+")  # an error's code or type; other text may quote somebody
 _REASONS: Final = ("reasoning_content", "reasoning")  # vLLM and DeepSeek; Ollama and OpenRouter
 _OPEN, _CLOSE = "<think>", "</think>"
@@ -63,21 +62,19 @@ class Reader:
     """
 
     def __init__(self) -> None:
-        self._rest, self._thinking = b"", _Thinking()
+        self._lines, self._thinking = Lines(), _Thinking()
         self.ended = self.done = False
 
     def feed(self, piece: bytes) -> Iterator[ChatEvent]:
         """The events that `piece` completes. Raises the `Refused` that the stream states, or that it is garbled."""
-        *lines, self._rest = (self._rest + piece).replace(b"\r\n", b"\n").split(b"\n")
-        if len(self._rest) > _LONGEST_LINE:
-            raise _garbled()
-        for line in lines:
+        for line in self._lines.feed(piece):
             yield from self._line(line)
+        if self._lines.overlong:
+            raise _garbled()
 
     def finish(self) -> Iterator[ChatEvent]:
         """What a last line without a line end completes. Raises `ServerFault` for an answer that is not whole."""
-        rest, self._rest = self._rest, b""
-        yield from self._line(rest)
+        yield from self._line(self._lines.rest())
         yield from self._thinking.rest()
         if not self.ended:
             raise ServerFault("the model's answer broke off", code=FAILED)

@@ -10,7 +10,7 @@ from memos_integrations.engine._words import is_east_asian
 LONGEST_SENTENCE = 400
 """Characters of a sentence that is read as a correction; a longer one is kept as it is."""
 
-MOST_SENTENCES = 50
+MOST_SENTENCES = 10
 """Sentences of a feedback that is read for corrections; a longer one is a pasted text, kept as it is."""
 
 
@@ -38,5 +38,5 @@ def _heard(sentence: str) -> Heard:
     if len(sentence) > LONGEST_SENTENCE or asks(sentence):
         return Heard(None, sentence, sentence)
     language = _corrections_chinese if is_east_asian(sentence) else _corrections_english
-    found = language.revision(sentence)
+    found = language.revision(" ".join(sentence.split()))  # rules take their time over long runs of blanks
     return Heard(None, sentence, sentence) if found is None else Heard(found[0], found[1], found[2])

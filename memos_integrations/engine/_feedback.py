@@ -3,6 +3,7 @@
 All in the caller's transaction, so that a feedback holds as a whole or not at all.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -44,6 +45,8 @@ class _Work:
     now: int
     made: set[str] = field(default_factory=set)
     """The texts that revised memories have now, without their last mark."""
+    said: dict[str, Counter[str]] = field(default_factory=dict)
+    """How many facts, and preferences, say what."""
 
     def says(self, text: str) -> bool:
         """Whether a revised memory says just this, or this and more: "I moved to Nantes" "in August"."""
@@ -57,9 +60,9 @@ class _Work:
         facts = self._concerned(revision, self.store.facts_having(self.owner, words_of(revision)))
         likings = self._concerned(revision, self.store.told_preferences(self.owner))
         for told, text in facts:
-            self._revise_fact(told.number, text)
+            self._revise_fact(told, text)
         for told, text in likings:
-            self._revise_preference(told.number, text)
+            self._revise_preference(told, text)
         return once if facts or likings else otherwise
 
     def _concerned(self, revision: Revision, among: Iterable[Told]) -> list[tuple[Told, str]]:
@@ -76,23 +79,31 @@ class _Work:
         others = _changed(of_anyone(revision), near)
         return _changed(revision, near) or changed or (others if len(others) == 1 else [])
 
-    def _revise_fact(self, fact: int, text: str) -> None:
-        words = tokens(text)
-        kept = words and not _says(self.store.facts_having(self.owner, words), text)
-        if kept:
-            self.store.change_fact(fact, piece(text), tokens, self.now)
+    def _revise_fact(self, told: Told, text: str) -> None:
+        if kept := self._is_new(FACT, told.text, text):
+            self.store.change_fact(told.number, piece(text), tokens, self.now)
         else:
-            self.store.archive_fact(fact, tokens, self.now)
-        self._note(FACT, fact, UPDATED if kept else DELETED, text)
+            self.store.archive_fact(told.number, tokens, self.now)
+        self._note(FACT, told.number, UPDATED if kept else DELETED, text)
 
-    def _revise_preference(self, number: int, text: str) -> None:
-        words = tokens(text)
-        kept = words and not _says(self.store.told_preferences(self.owner), text)
-        if kept:
-            self.store.change_preference(number, text, words, self.now)
+    def _revise_preference(self, told: Told, text: str) -> None:
+        if kept := self._is_new(PREFERENCE, told.text, text):
+            self.store.change_preference(told.number, text, tokens(text), self.now)
         else:
-            self.store.archive_preference(number, self.now)
-        self._note(PREFERENCE, number, UPDATED if kept else DELETED, text)
+            self.store.archive_preference(told.number, self.now)
+        self._note(PREFERENCE, told.number, UPDATED if kept else DELETED, text)
+
+    def _is_new(self, table: str, old: str, new: str) -> bool:
+        """Whether `new`, in the place of `old`, says something that no other memory says; read once a feedback."""
+        if table not in self.said:
+            store, owner = self.store, self.owner
+            every = store.facts_having(owner, []) if table == FACT else store.told_preferences(owner)
+            self.said[table] = Counter(_unmarked(told.text) for told in every)
+        said, text = self.said[table], _unmarked(new)
+        is_new = bool(tokens(new)) and not said[text]
+        said[_unmarked(old)] -= 1
+        said[text] += is_new
+        return is_new
 
     def _note(self, table: str, memory: int, verb: str, text: str) -> None:
         self.store.note_change(self.task, table, memory, verb)
@@ -120,11 +131,6 @@ class _Work:
         for part in said.pieces:
             place = (self.owner, *self.store.place(self.owner, conversation))
             self.store.add_fact(place, (self.task, number), said, part)
-
-
-def _says(among: Iterable[Told], text: str) -> bool:
-    """Whether one of them says just this, so that a second would only repeat it."""
-    return any(_unmarked(told.text) == _unmarked(text) for told in among)
 
 
 def _unmarked(text: str) -> str:

@@ -1,5 +1,6 @@
 """A question to an OpenAI-compatible endpoint over HTTP: a connection of its own, bounded in time, cut at any time."""
 
+import os
 import socket
 import ssl
 import threading
@@ -111,6 +112,7 @@ class _Line:
         self.why: Literal["", "late", "given up"] = ""
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
+        self._pid = os.getpid()
         self._until: float | None = None
         self._over = threading.Event()
         self._watch = threading.Thread(target=self._keep_time, name="memos-model-time", daemon=True)
@@ -147,7 +149,7 @@ class _Line:
         """Ends the connection, in whichever thread it is read: a read under way finds it at its end."""
         with self._lock:
             self.why = self.why or why
-            if self._socket is not None:
+            if self._socket is not None and self._pid == os.getpid():
                 _shut(self._socket)
 
     @contextmanager
@@ -158,7 +160,7 @@ class _Line:
             yield
         finally:
             with self._lock:
-                if self._socket is not None:
+                if self._socket is not None and self._pid == os.getpid():  # a fork's child ends no parent's
                     _shut(self._socket)
                 self._socket = None
 

@@ -11,11 +11,14 @@ from datetime import datetime
 from typing import Final
 
 from memos_integrations.engine._times import instant
+from memos_integrations.errors import BadRequest
 from memos_integrations.wire.answers import Fact, Found, Preference, Time
+from memos_integrations.wire.chat import Chat
 
 __all__ = ["PLACEHOLDER", "is_chinese", "memories", "system_prompt"]
 
 PLACEHOLDER: Final = "{memories}"
+_MOST_PLACES: Final = 8
 _NOW: Final = "{now}"
 
 _ENGLISH: Final = """\
@@ -96,7 +99,8 @@ _LATIN_WORD: Final = re.compile("[A-Za-z\u00c0-\u024f]+")
 def system_prompt(given: str | None, found: Found, query: str, now: datetime) -> str:
     """The system prompt for `query`: `given`, else our own in the language of the query, with the memories in it.
 
-    They replace `{memories}`, however often it stands there; a given prompt without it gets them at its end, under a
+    They replace `{memories}`, which may stand there eight times (`BadRequest` for more: a prompt of any size could be
+    made so); a given prompt without it gets them at its end, under a
     heading, where there are any.
     """
     chinese = is_chinese(query)
@@ -104,6 +108,9 @@ def system_prompt(given: str | None, found: Found, query: str, now: datetime) ->
     if given is None:
         outline = (_CHINESE if chinese else _ENGLISH).replace(_NOW, _shown_now(now, chinese=chinese))
         return outline.replace(PLACEHOLDER, recalled)
+    if given.count(PLACEHOLDER) > _MOST_PLACES:
+        told = f"system_prompt: {PLACEHOLDER} stands there more than {_MOST_PLACES} times"
+        raise BadRequest(told, code=40000, path=Chat.path)
     if PLACEHOLDER in given:
         return given.replace(PLACEHOLDER, recalled)
     if not recalled:

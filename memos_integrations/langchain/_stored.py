@@ -138,7 +138,7 @@ def restored(stored: StoredMessage) -> BaseMessage:
         known = json.loads(rest)
         data = known if known.get("type", message.type) != message.type else {**dict(message), **known}
         (whole,) = messages_from_dict([{"type": data["type"], "data": data}])
-    except (AttributeError, LookupError, TypeError, ValueError):  # somebody else's member of that name
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError):  # somebody else's member of that name
         return message
     return whole
 
@@ -164,7 +164,7 @@ def _calls(asked: Any) -> Iterator[dict[str, Any]]:
         try:
             arguments = json.loads(call["function"].get("arguments") or "{}")
             name = str(call["function"]["name"])
-        except (AttributeError, LookupError, TypeError, ValueError):
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
             continue
         if isinstance(arguments, dict):
             yield {"name": name, "args": arguments, "id": call.get("id"), "type": "tool_call"}

@@ -54,16 +54,23 @@ class View:
         return messages[first:]
 
     def add(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-        """Shows what is not shown yet; returns what was never written: a message is one by its id, or as an object."""
-        pairs, new = [(message, plain(message)) for message in messages], []
+        """Shows what is not shown yet; returns what was never written: a message is one by its id, or as an object.
+
+        What stands after a new message is said anew, though it was known before: a model's cache gives an old answer,
+        old id and all, to a question that is asked again.
+        """
+        pairs, new = [(message, plain(message)) for message in messages], list[BaseMessage]()
         with self._lock:
+            before = set(self._known)
             shown = {_name(message) for message in (*(self._read or ()), *self._added)}
             for given, whole in pairs:
                 _, kept = self._known.get(_name(given)) or self._known.get(_name(whole)) or (None, None)
-                if kept is None:
+                again = bool(new) and not before.isdisjoint({_name(given), _name(whole)})
+                if kept is None or again:
+                    before -= {_name(given), _name(whole)}
                     self._know(given, whole)
                     new.append(whole)
-                if _name(kept or whole) not in shown:
+                if again or _name(kept or whole) not in shown:
                     self._added.append(kept or whole)
                     shown.add(_name(kept or whole))
             self._added = self._added[-self._limit :]

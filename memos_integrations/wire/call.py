@@ -47,7 +47,7 @@ else:
     Ids = Id | Annotated[tuple[Id, ...], Field(min_length=1, max_length=MAX_OWNERS)]
     Texts = tuple[Text, ...]
     Views = tuple[View, ...]
-    Info = Mapping[Text, Scalar | tuple[Text, ...]]
+    Info = Mapping[Text, Text | bool | int | Annotated[float, Field(allow_inf_nan=False)] | tuple[Text, ...]]
     Prompts = Mapping[View | Literal["image", "document"], Text]
 
 Limit = Annotated[int, Field(ge=0, le=MAX_LIST)]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, cast
 from urllib.parse import quote
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from memos_integrations.wire.answers import (
     Added,
@@ -33,7 +33,7 @@ from memos_integrations.wire.call import (
     Views,
 )
 from memos_integrations.wire.chat import Chat, StreamChat
-from memos_integrations.wire.checks import Spoken, broken, not_blank
+from memos_integrations.wire.checks import Spoken, broken
 from memos_integrations.wire.filters import OneGroup
 from memos_integrations.wire.message import Message, Messages
 
@@ -244,10 +244,14 @@ class GetStatus(Call[TaskStatus]):
         return only
 
 
+MAX_MEMORY_ID = 1_000
+
+
 class GetMemoryById(Call[Memory]):
     """Read one memory by its id (`GET get/memory/{memory_id}`, contract §2.5); profiles can't be read so.
 
-    An id that does not exist raises `NotFound`.
+    An id is at most 1,000 characters here, since no address can be of any length. One that does not exist raises
+    `NotFound`.
     """
 
     path: ClassVar[str] = "get/memory/{memory_id}"
@@ -255,7 +259,7 @@ class GetMemoryById(Call[Memory]):
     answer: ClassVar[type[Answer]] = Memory
     repeatable: ClassVar[bool] = True
 
-    memory_id: Annotated[str, Field(min_length=1), AfterValidator(not_blank)]
+    memory_id: Annotated[Spoken, Field(max_length=MAX_MEMORY_ID)]
 
     @model_validator(mode="after")
     def _is_a_part_of_a_path(self) -> "GetMemoryById":

@@ -9,10 +9,11 @@ from memos_integrations.errors import Garbled, Interrupted, Refused
 from memos_integrations.wire.checks import TOLERANT, Discreet
 from memos_integrations.wire.codes import FINE, error_class
 
-__all__ = ["ChatEvent", "EventReader", "event_bytes", "failure_bytes"]
+__all__ = ["ChatEvent", "EventReader", "Lines", "event_bytes", "failure_bytes"]
 
 _DONE: Final = b"[DONE]"
 _LONGEST_LINE: Final = 4 << 20  # bytes of a line without an end; what is longer is no event of a chat
+_MOST_LINES: Final = 64  # of one event; each is read anew with every line that it goes on for
 _MAX_WORDS: Final = 500
 _FAILED: Final = 50002
 
@@ -25,12 +26,38 @@ class ChatEvent(Discreet):
     data: str = ""
 
 
+class Lines:
+    """Bytes, as they come, to lines; each byte is looked at once, however small the pieces."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """The lines that `piece` completes, without their ends."""
+        self._rest += piece
+        if b"\n" not in piece:
+            return []
+        *lines, rest = bytes(self._rest).split(b"\n")
+        self._rest = bytearray(rest)
+        return [line.removesuffix(b"\r") for line in lines]
+
+    @property
+    def overlong(self) -> bool:
+        """Whether the last line goes on for longer than any event does."""
+        return len(self._rest) > _LONGEST_LINE
+
+    def rest(self) -> bytes:
+        """The last line, which had no end."""
+        rest, self._rest = bytes(self._rest), bytearray()
+        return rest
+
+
 class EventReader:
     """Bytes of a stream, as they come, to events. Reads no clock and waits for nothing."""
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._rest = b""
+        self._lines = Lines()
         self._open: list[bytes] = []
         self._text: list[str] = []
         self.ended = False
@@ -42,16 +69,18 @@ class EventReader:
 
     def feed(self, piece: bytes) -> Iterator[ChatEvent]:
         """The events that `piece` completes. Raises the `Refused` that the stream states, or `Garbled`."""
-        *lines, self._rest = (self._rest + piece).replace(b"\r\n", b"\n").split(b"\n")
-        if len(self._rest) > _LONGEST_LINE:
-            raise Garbled("a line of the stream has no end", status=200, path=self._path)
-        for line in lines:
+        for line in self._lines.feed(piece):
             yield from self._line(line)
+            self._check(len(self._open) <= _MOST_LINES and sum(map(len, self._open)) <= _LONGEST_LINE)
+        self._check(not self._lines.overlong)
+
+    def _check(self, ends: bool) -> None:
+        if not ends:
+            raise Garbled("an event of the stream has no end", status=200, path=self._path)
 
     def finish(self) -> Iterator[ChatEvent]:
         """The events of a last line without a line end. Raises `Interrupted` when the stream came to no end."""
-        rest, self._rest = self._rest, b""
-        yield from self._line(rest)
+        yield from self._line(self._lines.rest())
         yield from self._line(b"")
         if not self.ended:
             raise self.interrupted("the stream stopped before its end")

@@ -99,7 +99,8 @@ def test_a_memory_by_its_id_is_one_part_of_the_path(server: Server) -> None:
     with MemOS(base_url=server.url) as client:
         memory = client.get_memory_by_id(memory_id="m/1 ?")
         assert (memory.id, memory.content) == ("m/1 ?", "likes tea")
-        with pytest.raises(Invalid):
-            client.get_memory_by_id(memory_id="..")
+        for wrong in ("..", "", "x" * 1_001):
+            with pytest.raises(Invalid):
+                client.get_memory_by_id(memory_id=wrong)
     path, _, body = server.requests[0]
     assert (path, body) == ("/api/get/memory/m%2F1%20%3F", b"")

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 
 from memos_integrations import MemOS, ModelEndpoint, connect
-from memos_integrations.errors import Interrupted, RateLimited, ServerFault
+from memos_integrations.errors import Interrupted, RateLimited, ServerFault, Unreachable
 from tests.client import server as scripts
 from tests.client.server import Server, says, streams
 from tests.engine.endpoints import DONE, HELD, KEY, LYON, chunk, whole
@@ -138,6 +140,45 @@ async def test_cancelled_before_a_word_closes_it_too(
         await asking
     assert await asyncio.to_thread(server.ended.acquire, timeout=10)
     assert stored(memos) == []
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_closing_gives_up_what_models_are_asked(server: Server, streamed: bool) -> None:
+    server.script.append(streams(chunk(content="In "), then=scripts.stall) if streamed else scripts.stall)
+    client = connect(":memory:", model=ModelEndpoint(base_url=server.url, model="small")).aio
+
+    async def ask() -> None:
+        if streamed:
+            async for _ in client.stream_chat(**ASK):
+                begun.set()
+        else:
+            await client.chat(**ASK)
+
+    begun = asyncio.Event()
+    asking = asyncio.create_task(ask())
+    assert await asyncio.to_thread(server.arrived.acquire, timeout=10)
+    if streamed:
+        await begun.wait()
+    await client.close()  # the model never goes on: only giving it up lets this end
+    with pytest.raises((ServerFault, Unreachable)):
+        await asking
+    assert await asyncio.to_thread(server.ended.acquire, timeout=10)
+
+
+def test_a_program_ends_while_a_model_is_asked(server: Server) -> None:
+    server.script.append(scripts.stall)
+    script = f"""
+import asyncio, threading
+from memos_integrations import ModelEndpoint, connect
+client = connect(":memory:", model=ModelEndpoint(base_url={server.url!r}, model="small"))
+asking = client.aio.chat(user_id="u", conversation_id="c", query="q")
+threading.Thread(target=lambda: asyncio.run(asking), daemon=True).start()
+input()
+"""
+    program = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert server.arrived.acquire(timeout=30)
+    program.communicate(b"\n", timeout=30)
+    assert not server.over.is_set()
 
 
 def test_many_at_a_time(memos: MemOS, server: Server) -> None:

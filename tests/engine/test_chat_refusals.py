@@ -114,3 +114,10 @@ def test_nothing_said_gets_into_logs_and_errors(ask: Any, caplog: pytest.LogCapt
 def test_a_filter_by_sources_is_for_search_alone() -> None:
     with pytest.raises(Invalid):
         checked(Chat, asked(QUERY, {"filter": {"user": {"and": [{"scene": "x"}]}}}))
+
+
+def test_a_prompt_that_would_repeat_the_memories_many_times_is_refused(talk: Talk, ask: Any) -> None:
+    ask(talk, system_prompt="{memories}" * 8)
+    with pytest.raises(BadRequest, match="more than 8 times") as caught:
+        ask(talk, system_prompt="{memories}" * 9)
+    assert caught.value.code == 40000

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from langchain_core._api import LangChainDeprecationWarning
+from langchain_core.caches import InMemoryCache
 from langchain_core.chat_history import BaseChatMessageHistory
-from langchain_core.language_models import GenericFakeChatModel
+from langchain_core.language_models import FakeListChatModel, GenericFakeChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import ConfigurableFieldSpec, Runnable, RunnableLambda, RunnableWithMessageHistory
@@ -218,3 +219,15 @@ def test_a_generic_model_streams_into_messages(client: MemOS, engine: CountingEn
     (_, answer) = MemOSChatMessageHistory(client, user_id="ada", conversation_id="c1").messages
     assert type(answer) is AIMessage
     assert answer.id
+
+
+def test_an_answer_out_of_a_models_cache_is_an_answer(client: MemOS, engine: CountingEngine) -> None:
+    model = FakeListChatModel(responses=["first"], cache=InMemoryCache())
+    chain = chain_of(
+        client, ChatPromptTemplate.from_messages([("human", "{input}")]) | model, input_messages_key="input"
+    )
+    for _ in range(3):
+        chain.invoke({"input": "hi"}, at())
+        client.flush()
+    told = MemOSChatMessageHistory(client, user_id="ada", conversation_id="c1").messages
+    assert [message.text for message in told] == ["hi", "first"] * 3

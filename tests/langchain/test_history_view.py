@@ -131,3 +131,9 @@ async def test_reading_has_a_time_budget() -> None:
     assert 0 < plain.given <= 2.5
     assert 0 < awaited.given <= 2.5
     await client.aio.close()
+
+
+def test_a_member_that_is_nested_too_deeply_costs_its_own_message_its_rest_alone(client: MemOS) -> None:
+    poisoned = {"role": "user", "content": "x", "langchain": "[" * 200_000}
+    client.add_message(messages=[poisoned], user_id="ada", conversation_id="c1", async_mode=False)
+    assert [message.text for message in history(client).messages] == ["x"]

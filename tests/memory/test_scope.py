@@ -35,6 +35,7 @@ def test_there_is_no_default_user() -> None:
         ({"user_id": "u", "conversation_id": ""}, "conversation_id"),
         ({"user_id": "u", "tags": "abc"}, "tags"),
         ({"user_id": "u", "info": {"x": [1]}}, "info.x"),
+        ({"user_id": "u", "info": {"x": "\ud800"}}, "info.x"),
         ({"user_id": "u", "session": "s"}, "session"),
     ],
 )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memos_integrations.errors import Garbled, Interrupted, MemOSError, RateLimited, Refused, ServerFault
-from memos_integrations.wire.events import ChatEvent, EventReader, event_bytes, failure_bytes
+from memos_integrations.wire.events import ChatEvent, EventReader, Lines, event_bytes, failure_bytes
 
 MARKER = "Xq7MARKERq7X"
 DOCUMENTED = (
@@ -104,6 +104,27 @@ def test_an_event_that_is_no_json_is_garbled_and_so_is_a_line_without_end() -> N
         list(EventReader("chat").feed(b"data: <html>\n\n"))
     with pytest.raises(Garbled):
         list(EventReader("chat").feed(b"data: " + b"x" * (5 << 20)))
+
+
+def test_an_event_that_goes_on_over_many_lines_is_garbled() -> None:
+    with pytest.raises(Garbled):
+        list(EventReader("chat").feed(b"data: [1\n" + b"data: ,1\n" * 65))
+
+
+def test_each_byte_of_a_line_is_looked_at_once() -> None:
+    class Counted(bytearray):
+        copied = 0
+
+        def __bytes__(self) -> bytes:
+            Counted.copied += len(self)
+            return bytes(memoryview(self))
+
+    lines = Lines()
+    lines._rest = Counted()
+    for _ in range(1_000):
+        assert lines.feed(b"x") == []
+    assert lines.feed(b"\r\ny") == [b"x" * 1_000]
+    assert (Counted.copied, lines.rest()) == (1_003, b"y")
 
 
 def test_an_event_shows_no_words() -> None:
