@@ -61,7 +61,7 @@ def test_a_method_that_a_path_does_not_take(client: Asking, method: str, path: s
 
 
 def test_a_memorys_id_may_hold_anything(client: Asking) -> None:
-    for name in ("a%2Fb", "%00", "%FF", "%E8%8C%B6", "a%2F..%2Fb", "x" * 3000):
+    for name in ("a%2Fb", "%00", "%FF", "%E8%8C%B6", "a%2F..%2Fb", "x" * 1000):
         assert told(client.http.get(f"/get/memory/{name}")) == (200, 40001)
 
 
