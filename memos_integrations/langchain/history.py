@@ -20,6 +20,7 @@ from langchain_core.messages import BaseMessage
 from memos_integrations._connect import borrow, give_back
 from memos_integrations.client import Degraded, MemOS
 from memos_integrations.errors import Invalid, MemOSError, Refused
+from memos_integrations.langchain._closing import Closing
 from memos_integrations.langchain._stored import batches, in_order, joined, restored, to_store
 from memos_integrations.langchain._view import OnTheWay, View, missing
 from memos_integrations.memory.handed import client_of, one_of
@@ -35,7 +36,7 @@ __all__ = ["MemOSChatMessageHistory"]
 _log = logging.getLogger(__name__)
 
 
-class MemOSChatMessageHistory(BaseChatMessageHistory):
+class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
     """One conversation's messages, kept by MemOS, which makes memories of them.
 
     `messages` is read once, at the first use, and is then that plus what this instance adds: a snapshot that nobody
@@ -125,16 +126,6 @@ class MemOSChatMessageHistory(BaseChatMessageHistory):
     async def aclear(self) -> None:
         """The same: it waits for nothing."""
         self.clear()
-
-    def close(self) -> None:
-        """Closes the client that this instance opened, when no other has it too; one it was handed is the caller's."""
-        if (client := self._given_back()) is not None:
-            client.close()
-
-    async def aclose(self) -> None:
-        """The same without blocking the loop."""
-        if (client := self._given_back()) is not None:
-            await client.aio.close()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'unread' if self._view.unread else len(self._view.shown())}>"

@@ -14,6 +14,7 @@ from typing_extensions import Unpack
 from memos_integrations._connect import borrow, give_back
 from memos_integrations.client import MemOS
 from memos_integrations.errors import Invalid
+from memos_integrations.langchain._closing import Closing
 from memos_integrations.langchain._events import tell_stream
 from memos_integrations.langchain._identity import Resolver, conversation_of, user_of
 from memos_integrations.langchain._messages import with_protocol, with_text_before
@@ -32,7 +33,7 @@ class _State(AgentState[Any]):
     memos_turns: NotRequired[Annotated[Mapping[str, Turn], PrivateStateAttr]]
 
 
-class MemOSMiddleware(AgentMiddleware[_State, Any, Any]):
+class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
     """Recalls what MemOS knows of the user before the model is asked, and records the turn after it answered.
 
     One search and one write a user turn, whatever the number of model calls. Recalled text goes into the request
@@ -103,16 +104,6 @@ class MemOSMiddleware(AgentMiddleware[_State, Any, Any]):
     def name(self) -> str:
         """What tells this instance from others of one agent."""
         return self._name
-
-    def close(self) -> None:
-        """Closes the client that this instance opened, when no other has it too; one it was handed is the caller's."""
-        if (client := self._given_back()) is not None:
-            client.close()
-
-    async def aclose(self) -> None:
-        """The same without blocking the loop."""
-        if (client := self._given_back()) is not None:
-            await client.aio.close()
 
     def before_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Notes where the turn begins, and recalls."""

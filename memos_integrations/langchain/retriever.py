@@ -16,6 +16,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 from memos_integrations._connect import borrow, give_back
 from memos_integrations.client import MemOS
 from memos_integrations.errors import Invalid
+from memos_integrations.langchain._closing import Closing
 from memos_integrations.langchain._identity import conversation_of, user_of
 from memos_integrations.memory.handed import client_of, one_of
 from memos_integrations.memory.recall import Recall
@@ -35,7 +36,7 @@ _HOW = (
 )
 
 
-class MemOSRetriever(BaseRetriever):
+class MemOSRetriever(Closing, BaseRetriever):
     """Facts and preferences that bear on a query, as documents.
 
     `k` (1 to 25, default 8; also `invoke(query, k=3)`) is how many come back at most, all kinds together: best fact,
@@ -111,16 +112,6 @@ class MemOSRetriever(BaseRetriever):
     async def ainvoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> list[Document]:  # noqa: A002
         """The same without blocking the loop."""
         return await super().ainvoke(input, config, **{**kwargs, _CONFIG: ensure_config(config)})
-
-    def close(self) -> None:
-        """Closes the client that this instance opened, when no other has it too; one it was handed is the caller's."""
-        if (client := self._given_back()) is not None:
-            client.close()
-
-    async def aclose(self) -> None:
-        """The same without blocking the loop."""
-        if (client := self._given_back()) is not None:
-            await client.aio.close()
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """A copy on the same client: connections can't be copied."""
