@@ -7,11 +7,11 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from memos_integrations._file import Synchronous
 from memos_integrations.engine import _defaults, _feedback, _items, _status
 from memos_integrations.engine._chat import Chatting, Model, configured
 from memos_integrations.engine._defaults import FACTS
 from memos_integrations.engine._extract import Turn, note, piece, turn
-from memos_integrations.engine._file import Synchronous
 from memos_integrations.engine._pieces import Answering, Waiting
 from memos_integrations.engine._queries import FACT, PREFERENCE
 from memos_integrations.engine._refine import Refiner, refine, wants

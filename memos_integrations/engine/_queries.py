@@ -5,9 +5,9 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from memos_integrations._file import File
 from memos_integrations.engine import _ids
 from memos_integrations.engine._affinity import Liking
-from memos_integrations.engine._file import File
 from memos_integrations.engine._rank import Row
 from memos_integrations.engine._rows import Kept, Owner, StoredFact, StoredPreference, StoredTurn, Task, Told
 from memos_integrations.engine._where import Where

@@ -1,9 +1,8 @@
 """The file's layout, version by version. Migrations are only ever appended; a shipped one is never changed."""
 
-from collections.abc import Iterable
-from typing import Any, Final, Protocol
+from typing import Final
 
-from memos_integrations.errors import Unsupported
+__all__ = ["APPLICATION", "MIGRATIONS"]
 
 APPLICATION: Final = 0x4D454D4F  # "MEMO", in the file's header, tells our files from others
 
@@ -61,32 +60,3 @@ MIGRATIONS: list[tuple[str, ...]] = [
             primary key (task, kind, memory)) without rowid""",
     ),
 ]
-
-
-class Executing(Protocol):
-    """What runs statements, inside a transaction of its own."""
-
-    def execute(self, statement: str, values: Iterable[Any] = ()) -> Any:
-        """The cursor."""
-
-
-def migrate(file: Executing) -> None:
-    """Brings the file to this version's layout, inside the caller's transaction.
-
-    Raises `Unsupported` for a file that a newer version wrote.
-    """
-    version = pragma(file, "user_version")
-    if version > len(MIGRATIONS):
-        raise Unsupported(
-            f"the file has layout {version}, this version knows up to {len(MIGRATIONS)}: "
-            "open it with a newer memos_integrations"
-        )
-    if version == 0:
-        file.execute(f"pragma application_id = {APPLICATION}")
-    for statement in (statement for migration in MIGRATIONS[version:] for statement in migration):
-        file.execute(statement)
-    file.execute(f"pragma user_version = {len(MIGRATIONS)}")
-
-
-def pragma(file: Executing, name: str) -> int:
-    return int(file.execute(f"pragma {name}").fetchone()[0])

@@ -7,12 +7,12 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from memos_integrations.engine import _ids
+from memos_integrations._file import Synchronous
+from memos_integrations._layout import migrate
+from memos_integrations.engine import _ids, _schema
 from memos_integrations.engine._extract import Piece, Stated, Turn, speaker
-from memos_integrations.engine._file import Synchronous
 from memos_integrations.engine._queries import LISTED, SPEAKER, Queries
 from memos_integrations.engine._rows import Origin, StoredTurn
-from memos_integrations.engine._schema import migrate
 from memos_integrations.errors import ServerFault
 
 _logger = logging.getLogger(__name__)
@@ -28,10 +28,10 @@ class Store(Queries):
     """The engine's file, in the engine's own terms."""
 
     def __init__(self, path: str, synchronous: Synchronous, *, tokenizer: str, measure: Callable[[str], Piece]) -> None:
-        super().__init__(path, synchronous)
+        super().__init__(path, synchronous, application=_schema.APPLICATION)
         try:
             with self.writing():
-                migrate(self)
+                migrate(self, _schema.MIGRATIONS, _schema.APPLICATION)
                 if self._setting("tokenizer") != tokenizer:
                     self._index_anew(measure)
                     self._set("tokenizer", tokenizer)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from memos_integrations.engine import Engine, _engine, _file, _schema
+from memos_integrations import _file
+from memos_integrations.engine import Engine, _engine, _schema
 from memos_integrations.errors import MemOSError, ServerFault, Unsupported
 from tests.engine.conftest import Talk, in_a_child
 

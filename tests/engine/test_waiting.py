@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from memos_integrations.engine import Engine, _engine, _file, _refine
+from memos_integrations import _file
+from memos_integrations.engine import Engine, _engine, _refine
 from memos_integrations.errors import Unsupported
 from tests.engine.conftest import Talk
 

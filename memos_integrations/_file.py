@@ -1,4 +1,7 @@
-"""The file: how it is opened, its connections and locks, its transactions, and what a fork means for it."""
+"""A database in one file: how it is opened, its connections and locks, its transactions, and what a fork means for it.
+
+The embedded engine keeps memories in one, the outbox what is to be delivered.
+"""
 
 import os
 import sqlite3
@@ -10,8 +13,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from memos_integrations.engine._schema import APPLICATION, pragma
+from memos_integrations._layout import pragma
 from memos_integrations.errors import ServerFault, Unsupported
+
+__all__ = ["BUSY_MS", "PRIVATE", "File", "Synchronous"]
 
 BUSY_MS: Final = 10_000
 """How long a write waits for another process's, in milliseconds."""
@@ -44,11 +49,13 @@ class _Lines:
 class File:
     """A file for any thread. No connection to it crosses a fork: SQLite's locks are a process's, not a connection's."""
 
-    def __init__(self, path: str, synchronous: Synchronous) -> None:
+    def __init__(self, path: str, synchronous: Synchronous, *, application: int) -> None:
+        """`application` tells files of one kind from others, in their header."""
         self._path, self._closed = path, False
         self._synchronous: Synchronous = synchronous
+        self._application = application
         self._here = threading.local()  # .line: that of the transaction this thread is in
-        self._lines = _opened(path, synchronous)
+        self._lines = self._opened()
         _files.add(self)
 
     def execute(self, statement: str, values: Iterable[Any] = ()) -> sqlite3.Cursor:
@@ -164,7 +171,7 @@ class File:
         """Takes the file up again."""
         try:
             if self._path not in PRIVATE and not self._closed:
-                again = _opened(self._path, self._synchronous)
+                again = self._opened()
                 self._lines.writer.connection = again.writer.connection
                 self._lines.reader.connection = again.reader.connection
         finally:
@@ -176,7 +183,39 @@ class File:
         self._here = threading.local()
         alone = self._path in PRIVATE or self._closed
         connection = self._lines.writer.connection
-        self._lines = _lines(connection) if alone else _opened(self._path, self._synchronous)
+        self._lines = _lines(connection) if alone else self._opened()
+
+    def _opened(self) -> _Lines:
+        writer = self._connected()
+        if self._path in PRIVATE:
+            return _lines(writer)
+        try:
+            reader = self._connected()
+            reader.execute("pragma query_only = on")
+        except BaseException:
+            writer.close()
+            raise
+        return _lines(writer, reader)
+
+    def _connected(self) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(
+                self._path, isolation_level=None, check_same_thread=False, cached_statements=256
+            )
+        except sqlite3.Error as error:
+            raise Unsupported(
+                f"the file cannot be opened ({error}): is there its folder, and may it be written?"
+            ) from error
+        try:
+            _refuse_foreign(connection, self._application)
+            _tune(connection, self._synchronous)
+        except Unsupported:
+            connection.close()
+            raise
+        except sqlite3.Error as error:
+            connection.close()
+            raise Unsupported(f"the file cannot be used ({error}): give another path") from error
+        return connection
 
 
 _files: "weakref.WeakSet[File]" = weakref.WeakSet()
@@ -207,19 +246,6 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which knows no fork
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
-def _opened(path: str, synchronous: Synchronous) -> _Lines:
-    writer = _connected(path, synchronous)
-    if path in PRIVATE:
-        return _lines(writer)
-    try:
-        reader = _connected(path, synchronous)
-        reader.execute("pragma query_only = on")
-    except BaseException:
-        writer.close()
-        raise
-    return _lines(writer, reader)
-
-
 def _lines(writer: sqlite3.Connection, reader: sqlite3.Connection | None = None) -> _Lines:
     line = _Line(writer)
     return _Lines(line, line if reader is None else _Line(reader))
@@ -233,37 +259,18 @@ def _close_if_free(line: _Line) -> None:
             line.lock.release()
 
 
-def _connected(path: str, synchronous: Synchronous) -> sqlite3.Connection:
-    try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-    except sqlite3.Error as error:
-        raise Unsupported(
-            f"the file cannot be opened ({error}): is there its folder, and may it be written?"
-        ) from error
-    try:
-        _refuse_foreign(connection)
-        _tune(connection, synchronous)
-    except Unsupported:
-        connection.close()
-        raise
-    except sqlite3.Error as error:
-        connection.close()
-        raise Unsupported(f"the file cannot be used ({error}): give another path") from error
-    return connection
-
-
 def _tune(connection: sqlite3.Connection, synchronous: Synchronous) -> None:
     connection.execute("pragma journal_mode = wal")
     connection.execute(f"pragma synchronous = {'full' if synchronous == 'FULL' else 'normal'}")
     connection.execute("pragma secure_delete = on")  # what is deleted is overwritten, not just unlinked
 
 
-def _refuse_foreign(connection: sqlite3.Connection) -> None:
+def _refuse_foreign(connection: sqlite3.Connection, application: int) -> None:
     """Leaves another program's database as it is: not even its journal's mode is changed."""
     connection.execute(f"pragma busy_timeout = {BUSY_MS}")
     used = connection.execute("select 1 from sqlite_master limit 1").fetchone()
-    ((version,), (application,)) = (
+    ((version,), (own,)) = (
         connection.execute(f"pragma {name}").fetchone() for name in ("user_version", "application_id")
     )
-    if (used or version) and application != APPLICATION:
+    if (used or version) and own != application:
         raise Unsupported("the file is a database of another program: give a path of its own")
