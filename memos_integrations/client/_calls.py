@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 from datetime import tzinfo
 from typing import ClassVar, NoReturn, Self, TypeVar
 
-from memos_integrations.client._exchange import Retry
+from memos_integrations.client._exchange import Retry, Steps, exchange
 from memos_integrations.client._method import method, stream
 from memos_integrations.client._settings import zone
 from memos_integrations.client._shared import Shared, listeners
+from memos_integrations.client._verified import Past, verified
 from memos_integrations.client.events import Event, OnEvent
 from memos_integrations.errors import Invalid, Unreachable
 from memos_integrations.wire.call import Call
@@ -69,15 +70,16 @@ class Calls:
         return cls._on(shared, deadline, retry)
 
     @classmethod
-    def _on(cls, shared: Shared, deadline: float | None, retry: Retry) -> Self:
+    def _on(cls, shared: Shared, deadline: float | None, retry: Retry, verify: bool = True) -> Self:
         client = cls.__new__(cls)
-        Calls.__init__(client, shared, deadline, retry)
+        Calls.__init__(client, shared, deadline, retry, verify=verify)
         return client
 
-    def __init__(self, shared: Shared, deadline: float | None, retry: Retry) -> None:
+    def __init__(self, shared: Shared, deadline: float | None, retry: Retry, *, verify: bool = True) -> None:
         if deadline is not None and not (isinstance(deadline, int | float) and 0 < deadline <= _LONGEST_DEADLINE):
             raise Invalid("deadline is a number of seconds above 0, a day at most", field="deadline", rule="range")
         self._shared, self._deadline, self.retry = shared, deadline, retry
+        self._verify = verify
 
     @property
     def deadline(self) -> float:
@@ -87,12 +89,30 @@ class Calls:
     def _seconds(self, call: Call[T]) -> float:
         return MODEL_DEADLINE if self._deadline is None and call.asks_model else self.deadline
 
-    def with_options(self, *, deadline: float | None = None, retry: Retry | None = None) -> Self:
+    def _steps(self, call: Call[T]) -> Steps[T]:
+        """The tries of `call`, verified where a write may not be made twice."""
+        if self._verify and isinstance(call, AddMessage | AddFeedback):
+            past = self.share(Past, lambda: Past(self.timezone, self._shared.server_now))
+            return verified(call, self.retry, self._seconds(call), past)
+        return exchange(call, self.retry, self._seconds(call))
+
+    def with_options(
+        self, *, deadline: float | None = None, retry: Retry | None = None, verify: bool | None = None
+    ) -> Self:
         """A client on the same connections with another deadline (seconds) or retry; what is None stays as it is.
 
-        Closing one closes all that share.
+        `verify` False sends an add whose fate is unknown neither again nor reads it back: its error is raised as it
+        came. Closing one client closes all that share.
         """
-        return self._on(self._shared, self._deadline if deadline is None else deadline, retry or self.retry)
+        seconds = self._deadline if deadline is None else deadline
+        return self._on(self._shared, seconds, retry or self.retry, self._verify if verify is None else verify)
+
+    def server_time(self, moment: float) -> float | None:
+        """`moment`, in seconds since the epoch by this machine's clock, by the server's, as its latest reply told it.
+
+        None when no reply told the time and the server may run on another machine.
+        """
+        return self._shared.server_time(moment)
 
     @property
     def address(self) -> str:

@@ -84,16 +84,15 @@ class MemOS(Calls):
 
     def send(self, call: Call[T]) -> T:
         """The answer to `call`. Raises `Refused`, `Unreachable` or `Garbled`."""
-        asked, started = request(call), time.monotonic()
-        steps = exchange(call, self.retry, self._seconds(call))
+        started, steps = time.monotonic(), self._steps(call)
         step = next(steps)
         while True:
-            outcome = self._outcome(asked, step.seconds)
+            outcome = self._outcome(request(step.call), step.seconds)
             try:
                 step = steps.send((outcome, time.monotonic() - started))
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
-            _logger.debug("%s again in %.2f s: %r", call.path, step.pause, outcome)
+            _logger.debug("%s in %.2f s, after %r", step.call.path, step.pause, outcome)
             _pause(step.pause)
 
     def stream(self, call: StreamChat) -> Generator[ChatEvent, None, None]:
@@ -130,7 +129,7 @@ class MemOS(Calls):
     def _outcome(self, asked: Request, seconds: float) -> Outcome:
         self._check_open()
         try:
-            return self._shared.transport.send(asked, seconds)
+            return self._shared.dated(self._shared.transport.send(asked, seconds))
         except Unreachable as error:
             return error
 
@@ -138,7 +137,7 @@ class MemOS(Calls):
     def aio(self) -> "AsyncMemOS":
         """The async client on the same settings: usable from any event loop, several in a row and several threads."""
         if self._aio is None:
-            self._aio = AsyncMemOS._on(self._shared, self._deadline, self.retry)  # noqa: SLF001 - its sibling
+            self._aio = AsyncMemOS._on(self._shared, self._deadline, self.retry, self._verify)  # noqa: SLF001 - its sibling
         return self._aio
 
     def flush(self, timeout: float | None = None) -> int:
@@ -193,16 +192,15 @@ class AsyncMemOS(Calls):
 
     async def send(self, call: Call[T]) -> T:
         """The answer to `call`. Raises `Refused`, `Unreachable` or `Garbled`."""
-        asked, started = request(call), time.monotonic()
-        steps = exchange(call, self.retry, self._seconds(call))
+        started, steps = time.monotonic(), self._steps(call)
         step = next(steps)
         while True:
-            outcome = await self._outcome(asked, step.seconds)
+            outcome = await self._outcome(request(step.call), step.seconds)
             try:
                 step = steps.send((outcome, time.monotonic() - started))
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
-            _logger.debug("%s again in %.2f s: %r", call.path, step.pause, outcome)
+            _logger.debug("%s in %.2f s, after %r", step.call.path, step.pause, outcome)
             await _pause_aio(step.pause)
 
     def stream(self, call: StreamChat) -> AsyncGenerator[ChatEvent, None]:
@@ -243,7 +241,7 @@ class AsyncMemOS(Calls):
     async def _outcome(self, asked: Request, seconds: float) -> Outcome:
         self._check_open()
         try:
-            return await self._shared.aio_transport.send(asked, seconds)
+            return self._shared.dated(await self._shared.aio_transport.send(asked, seconds))
         except Unreachable as error:
             return error
 

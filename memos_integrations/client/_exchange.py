@@ -4,7 +4,7 @@ import math
 import random
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from memos_integrations.errors import (
     BadRequest,
@@ -21,7 +21,7 @@ from memos_integrations.wire.call import Call
 from memos_integrations.wire.codes import PASSING_STATUSES, not_applied
 from memos_integrations.wire.envelope import Reply, read
 
-__all__ = ["Outcome", "Retry", "Try", "exchange"]
+__all__ = ["Budget", "Outcome", "Retry", "Steps", "Try", "exchange", "tries"]
 
 T = TypeVar("T")
 Outcome = Reply | Unreachable
@@ -33,7 +33,8 @@ class Retry:
 
     `first` pause in seconds (default .25), multiplied by `factor` (2) each time, up to `longest` (8 s); of each pause
     a random share of up to `jitter` (.5) is left out, so that clients don't come back in step. `tries` bounds the
-    number of tries (1: never again); None, the default, leaves it to the call's deadline alone.
+    number of tries (1: never again); None, the default, leaves it to the call's deadline alone. `look` seconds
+    (1) pass between two readings of a conversation for a write whose fate is unknown.
     """
 
     first: float = 0.25
@@ -41,6 +42,7 @@ class Retry:
     longest: float = 8.0
     jitter: float = 0.5
     tries: int | None = None
+    look: float = 1.0
 
     def __post_init__(self) -> None:
         _check(0 < self.first < math.inf, "first", "is a number of seconds above 0")
@@ -48,6 +50,7 @@ class Retry:
         _check(self.first <= self.longest < math.inf, "longest", "is a number of seconds, at least first")
         _check(0 <= self.jitter <= 1, "jitter", "is a share, 0 to 1")
         _check(self.tries is None or self.tries >= 1, "tries", "is at least 1, or None")
+        _check(0 <= self.look < math.inf, "look", "is a number of seconds")
 
 
 def _check(holds: bool, field: str, rule: str) -> None:
@@ -57,30 +60,56 @@ def _check(holds: bool, field: str, rule: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """Wait `pause` seconds, then send the call and give it `seconds`."""
+    """Wait `pause` seconds, then send `call` and give it `seconds`."""
 
     pause: float
     seconds: float
+    call: Call[Any]
 
 
-def exchange(
-    call: Call[T], retry: Retry, deadline: float, chance: Callable[[], float] = random.random
-) -> Generator[Try, tuple[Outcome, float], T]:
-    """Yields each `Try`, is sent its outcome and the seconds spent since the start; returns the answer or raises.
+@dataclass(slots=True)
+class Budget:
+    """The seconds of a call with all that belongs to it, how many are spent, and which share of the rest a try gets."""
+
+    deadline: float
+    share: float = 1.0
+    spent: float = 0.0
+
+    def trying(self, call: Call[Any], pause: float = 0.0) -> Generator[Try, tuple[Outcome, float], Outcome]:
+        """One try after `pause`; what came of it."""
+        outcome, self.spent = yield Try(pause, (self.deadline - (self.spent + pause)) * self.share, call)
+        return outcome
+
+    def allows(self, pause: float) -> bool:
+        """Whether there is time for anything after `pause`."""
+        return self.spent + pause < self.deadline
+
+
+Steps = Generator[Try, tuple[Outcome, float], T]
+"""Yields each `Try`, is sent its outcome and the seconds spent since the start; returns the answer or raises."""
+
+
+def exchange(call: Call[T], retry: Retry, deadline: float, chance: Callable[[], float] = random.random) -> Steps[T]:
+    """`call` with its tries.
 
     `deadline` bounds all tries and pauses together, in seconds. No pause ends past it: when the next one would
     (a Retry-After included), the last error is raised at once. A call that may have been applied is repeated only
     where repeating is harmless (`call.repeatable`).
     """
-    pause, spent, step, tries = 0.0, 0.0, retry.first, 0
+    return tries(call, retry, Budget(deadline), chance)
+
+
+def tries(call: Call[T], retry: Retry, budget: Budget, chance: Callable[[], float]) -> Steps[T]:
+    """The same within what is left of `budget`."""
+    pause, step, count = 0.0, retry.first, 0
     while True:
-        outcome, spent = yield Try(pause, deadline - (spent + pause))
-        tries += 1
+        outcome = yield from budget.trying(call, pause)
+        count += 1
         try:
             return _answer(call, outcome)
         except MemOSError as error:
             pause = max(step * (1 - retry.jitter * chance()), _asked(error))
-            if not _worth_repeating(call, error) or tries == retry.tries or spent + pause >= deadline:
+            if not _worth_repeating(call, error) or count == retry.tries or not budget.allows(pause):
                 raise
         step = min(step * retry.factor, retry.longest)
 

@@ -18,11 +18,13 @@ from typing import Any, TypeVar, cast
 from memos_integrations.client._process import PerProcess
 from memos_integrations.client.events import Event, OnEvent
 from memos_integrations.errors import Invalid
-from memos_integrations.wire.envelope import AsyncTransport, Transport
+from memos_integrations.wire.envelope import AsyncTransport, Reply, Transport
+from memos_integrations.wire.readback import clock_of
 
 __all__ = ["CLOSING_SECONDS", "Shared", "aside", "listeners"]
 
 T = TypeVar("T")
+_HALF_A_SECOND = 0.5  # a Date header leaves out what is less than a second
 CLOSING_SECONDS = 10.0  # that close() and the interpreter's exit give to what is not yet delivered
 _logger = logging.getLogger(__name__)
 
@@ -52,9 +54,27 @@ class Shared:
         self.transport, self.aio_transport = transport, aio_transport
         self.address, self.timezone, self.closed = address, timezone, False
         self._closing, self._undelivered = False, 0
+        self._dated: tuple[str | None, float] = (None, 0.0)
         self._on_event, self._complained = on_event, set[int]()
         self._local = PerProcess(_Local)
         _open.add(self)
+
+    def dated(self, reply: Reply) -> Reply:
+        """`reply`, whose time is kept in mind."""
+        date = reply.headers.get("date")
+        if date is not None:
+            self._dated = (date, time.time())
+        return reply
+
+    def server_time(self, moment: float) -> float | None:
+        date, read_at = self._dated
+        clock = clock_of(date)
+        if clock is not None:
+            return moment + clock + _HALF_A_SECOND - read_at
+        return None if self.address.startswith("http") else moment  # what runs in this process has this clock
+
+    def server_now(self) -> float | None:
+        return self.server_time(time.time())
 
     def share(self, kind: type[T], make: Callable[[], T]) -> T:
         local = self._local.mine()

@@ -1,7 +1,10 @@
 """MemOS's error codes: which error a code or an HTTP status means (contract §1.4). Words vary, codes don't."""
 
+from enum import Enum
+
 from memos_integrations.errors import (
     BadRequest,
+    Garbled,
     MemOSError,
     NotFound,
     QuotaExceeded,
@@ -15,8 +18,10 @@ from memos_integrations.errors import (
 __all__ = [
     "FINE",
     "PASSING_STATUSES",
+    "Fate",
     "code_of",
     "error_class",
+    "fate",
     "not_applied",
 ]
 
@@ -44,6 +49,8 @@ _NOT_APPLIED_CODES = frozenset({40309, 50004, 50005})
 _NOT_APPLIED_STATUSES = frozenset({429, 503})
 # Without a code these say nothing about what was applied: worth another try only where repeating is harmless.
 PASSING_STATUSES = frozenset({408, 500, 502, 504})
+# Say that something failed inside, not how far it had come. A wrong path or key shows as 50000 too (§1.3).
+_INSIDE_CODES = frozenset({50000, 50002, 50143, 50144})
 
 # What an endpoint answers when this argument breaks its own rule; everything else is 40000.
 _LENGTHS = {"user_id": 40010, "conversation_id": 40011}
@@ -81,3 +88,29 @@ def not_applied(error: MemOSError) -> bool:
     if isinstance(error, Refused):
         return error.code in _NOT_APPLIED_CODES or error.status in _NOT_APPLIED_STATUSES
     return isinstance(error, Unreachable) and not error.sent
+
+
+class Fate(Enum):
+    """What became of a write that failed: surely nothing, nobody knows, or it was refused for good."""
+
+    NOT_APPLIED = "not applied"
+    UNKNOWN = "unknown"
+    FINAL = "final"
+
+
+def fate(error: MemOSError, *, patient: bool = False) -> Fate:
+    """What became of the write that raised `error`. `patient`: a failure inside the server may be a passing one."""
+    if isinstance(error, BadRequest | NotFound | QuotaExceeded | Unauthorized) and error.code:
+        return Fate.FINAL  # the code says that it will be no better the next time, even with HTTP 429 or 503
+    if not_applied(error):
+        return Fate.NOT_APPLIED
+    if isinstance(error, Unreachable):
+        return Fate.UNKNOWN
+    if isinstance(error, Garbled):
+        return Fate.UNKNOWN if 200 <= error.status < 300 else Fate.FINAL
+    if isinstance(error, Refused) and error.code in _INSIDE_CODES:
+        return Fate.UNKNOWN if patient else Fate.FINAL
+    passing = (
+        isinstance(error, Refused) and not error.code and (error.status >= 500 or error.status in PASSING_STATUSES)
+    )
+    return Fate.UNKNOWN if passing else Fate.FINAL
