@@ -53,8 +53,10 @@ floors:  ## the tests on the oldest versions that pyproject.toml allows
 	.venv-floors/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-floors.txt --editable '.[dev]'
 	.venv-floors/bin/python -m pytest -q -W default  # old frameworks warn of their own age
 
-bench: $(VENV)/.dev  ## what a turn costs
+bench: $(VENV)/.dev  ## what a turn, a call over HTTP and an import cost
 	$(BIN)/python benchmarks/turn.py
+	$(BIN)/python benchmarks/transport.py
+	$(BIN)/python benchmarks/imports.py
 
 clean:  ## take away what make made
 	rm -rf $(VENV) .venv-floors .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist build

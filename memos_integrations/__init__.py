@@ -13,6 +13,9 @@ __all__ = [
     "MemOSError",
     "ModelEndpoint",
     "NotFound",
+    "Outbox",
+    "OutboxFull",
+    "OutboxOptions",
     "QuotaExceeded",
     "RateLimited",
     "Refused",
@@ -27,6 +30,7 @@ __all__ = [
 if TYPE_CHECKING:
     from memos_integrations._connect import connect
     from memos_integrations.client._client import AsyncMemOS, MemOS
+    from memos_integrations.client._outbox import OutboxOptions
     from memos_integrations.engine._endpoint import ModelEndpoint
     from memos_integrations.errors import (
         BadRequest,
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
         Invalid,
         MemOSError,
         NotFound,
+        OutboxFull,
         QuotaExceeded,
         RateLimited,
         Refused,
@@ -43,12 +48,15 @@ if TYPE_CHECKING:
         Unreachable,
         Unsupported,
     )
+    from memos_integrations.memory.outbox import Outbox
     from memos_integrations.memory.scope import Scope
 else:
     _HOMES = {
         "AsyncMemOS": "client._client",
         "MemOS": "client._client",
         "ModelEndpoint": "engine._endpoint",
+        "Outbox": "memory.outbox",
+        "OutboxOptions": "client._outbox",
         "Scope": "memory.scope",
         "connect": "_connect",
     }

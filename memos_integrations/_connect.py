@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memos_integrations.client import MemOS, OnEvent, Retry
+from memos_integrations.client import MemOS, OnEvent, OutboxOptions, Retry, outbox_options
 from memos_integrations.errors import Invalid, Unsupported
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ _SETTINGS = (
     "MEMOS_MODEL_BASE_URL",
     "MEMOS_MODEL_NAME",
     "MEMOS_MODEL_API_KEY",
+    "MEMOS_OUTBOX",
 )
 
 _lock = threading.RLock()
@@ -52,6 +53,7 @@ def connect(
     retry: Retry | None = None,
     on_event: OnEvent | Iterable[OnEvent] = (),
     model: "Model | None" = None,
+    outbox: OutboxOptions | str | os.PathLike[str] | None = None,
 ) -> MemOS:
     """A client for `address`: a file's path or ":memory:" (the embedded engine), or "https://…" (a MemOS service).
 
@@ -59,7 +61,9 @@ def connect(
     a key set it is MemOS Cloud. `deadline` is the most seconds a call may take, with its retries (None: 30, and 120 for
     chat); `timezone` the server's IANA zone; `on_event` is called with `Recalled`, `Recorded` and `Degraded`. `model`,
     a `ModelEndpoint`, answers the embedded engine's chats (None: the one that MEMOS_MODEL_BASE_URL, MEMOS_MODEL_NAME
-    and MEMOS_MODEL_API_KEY name; else chat is refused); a service has models of its own. Close what you opened, or use
+    and MEMOS_MODEL_API_KEY name; else chat is refused); a service has models of its own. `outbox` is where turns wait
+    for delivery: a file's path, ":memory:" or `OutboxOptions` (None: beside the embedded engine's file, with ":memory:"
+    in memory, and for a service MEMOS_OUTBOX, else a file of the user's). Close what you opened, or use
     `with`. Raises `Invalid` when nothing is set, or for a file that can't be; `Unsupported` for other forms.
 
     >>> with connect(":memory:") as client:
@@ -82,11 +86,14 @@ def connect(
             deadline=deadline,
             retry=retry,
             on_event=on_event,
+            outbox=outbox,
         )
     for name, given in (("api_key", api_key), ("is_global", is_global), ("timezone", timezone)):
         if given is not None:
             raise Invalid(f"connect: the embedded engine takes no {name}: leave it out, or give an https:// address")
-    return _embedded(_path(where), deadline=deadline, retry=retry, on_event=on_event, model=model)
+    path = _path(where)
+    kept = outbox_options(outbox, _MEMORY if path == _MEMORY else f"{path}.outbox")
+    return _embedded(path, kept, deadline=deadline, retry=retry, on_event=on_event, model=model)
 
 
 def borrow(address: str | None = None) -> MemOS:
@@ -153,6 +160,7 @@ def _path(where: str) -> str:
 
 def _embedded(
     path: str,
+    outbox: OutboxOptions,
     *,
     deadline: float | None,
     retry: Retry,
@@ -172,6 +180,7 @@ def _embedded(
         deadline=deadline,
         retry=retry,
         on_event=on_event,
+        outbox=outbox,
     )
     client.on_flush(lambda timeout: _settled(engine, timeout))
     client.on_close(engine.close)

@@ -90,6 +90,19 @@ class File:
         with self._holding(own.writer, _SWEEPING_MS / 1000) as held:
             return held and not self._closed and self._swept(own)
 
+    def cut_log(self) -> bool:
+        """Cuts the log, which may hold copies of what was deleted; whether it could be done now."""
+        if self._path in PRIVATE:
+            return True
+        own = self._lines
+        with self._holding(own.writer, _SWEEPING_MS / 1000) as held:
+            if not held or self._closed:
+                return False
+            try:
+                return self._log_cut(own)
+            except sqlite3.OperationalError:
+                return False
+
     def size(self) -> int:
         """The file's size in bytes."""
         return pragma(self, "page_count") * pragma(self, "page_size")
@@ -109,7 +122,7 @@ class File:
             return
         with self._holding(line):
             if self._closed:
-                raise Unsupported("the engine is closed: open another")
+                raise Unsupported("the file is closed: open another engine or client")
             self._here.line = line
             try:
                 line.connection.execute(begin)
@@ -143,12 +156,15 @@ class File:
         connection.execute(f"pragma busy_timeout = {_SWEEPING_MS}")
         try:
             connection.execute("vacuum")
-            with self._holding(own.reader):  # the log can only be cut while nobody reads it
-                busy, _, _ = connection.execute("pragma wal_checkpoint(truncate)").fetchone()
+            return self._log_cut(own)
         except sqlite3.OperationalError:
             return False
         finally:
             connection.execute(f"pragma busy_timeout = {BUSY_MS}")
+
+    def _log_cut(self, own: _Lines) -> bool:
+        with self._holding(own.reader):  # the log can only be cut while nobody reads it
+            busy, _, _ = own.writer.connection.execute("pragma wal_checkpoint(truncate)").fetchone()
         return not busy
 
     def _connection(self) -> sqlite3.Connection:

@@ -6,6 +6,7 @@ MemOSError
 ├── Unsupported        this address cannot do it; nothing was sent: use another address
 ├── Unreachable        no reply; `.sent` says whether the server may have acted all the same
 │   └── Interrupted    a stream broke off; `.arrived` is what had come of the answer
+├── OutboxFull         the outbox holds as much as it may: let it deliver, or drop what is parked
 ├── Garbled            a reply that is not the protocol: look at the address, a proxy, the server's version
 └── Refused            MemOS said no: `.code .message .status .path`
     ├── BadRequest     mend the request
@@ -26,6 +27,7 @@ __all__ = [
     "Invalid",
     "MemOSError",
     "NotFound",
+    "OutboxFull",
     "QuotaExceeded",
     "RateLimited",
     "Refused",
@@ -79,6 +81,10 @@ class Interrupted(Unreachable):
         super().__init__(message, sent=True)
         self.arrived = arrived
         self.path = path
+
+
+class OutboxFull(MemOSError):
+    """The outbox holds as much as it may, and takes nothing more until it has delivered, or something is dropped."""
 
 
 class Garbled(MemOSError):

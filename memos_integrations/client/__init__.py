@@ -2,8 +2,10 @@
 
 from memos_integrations.client._client import AsyncMemOS, MemOS
 from memos_integrations.client._exchange import Retry
+from memos_integrations.client._outbox import OutboxOptions, outbox_options
 from memos_integrations.client._settings import zone
-from memos_integrations.client.events import Degraded, Event, OnEvent, Recalled, Recorded
+from memos_integrations.client._shared import aside
+from memos_integrations.client.events import Degraded, Event, OnEvent, Parked, Recalled, Recorded, attributes
 from memos_integrations.wire.events import ChatEvent
 
 __all__ = [
@@ -13,8 +15,13 @@ __all__ = [
     "Event",
     "MemOS",
     "OnEvent",
+    "OutboxOptions",
+    "Parked",
     "Recalled",
     "Recorded",
     "Retry",
+    "aside",
+    "attributes",
+    "outbox_options",
     "zone",
 ]

@@ -1,11 +1,13 @@
 """The calls, and what both colours of the client have besides."""
 
+import os
 from collections.abc import Callable, Iterable
 from datetime import tzinfo
 from typing import ClassVar, NoReturn, Self, TypeVar
 
 from memos_integrations.client._exchange import Retry, Steps, exchange
 from memos_integrations.client._method import method, stream
+from memos_integrations.client._outbox import IN_MEMORY, OutboxOptions, outbox_options
 from memos_integrations.client._settings import zone
 from memos_integrations.client._shared import Shared, listeners
 from memos_integrations.client._verified import Past, verified
@@ -63,10 +65,11 @@ class Calls:
         deadline: float | None = None,
         retry: Retry = RETRY,
         on_event: OnEvent | Iterable[OnEvent] = (),
+        outbox: OutboxOptions | str | os.PathLike[str] = IN_MEMORY,
     ) -> Self:
         """A client over transports of one's own, which it closes with itself; `address` is how it names itself."""
-        told = listeners(on_event)
-        shared = Shared(transport, aio_transport, address=address, timezone=zone(timezone), on_event=told)
+        told, kept = listeners(on_event), outbox_options(outbox)
+        shared = Shared(transport, aio_transport, address=address, timezone=zone(timezone), on_event=told, outbox=kept)
         return cls._on(shared, deadline, retry)
 
     @classmethod
@@ -118,6 +121,20 @@ class Calls:
     def address(self) -> str:
         """Where it asks: the base URL, or for the embedded engine the file's path or ":memory:"."""
         return self._shared.address
+
+    @property
+    def outbox_options(self) -> OutboxOptions:
+        """Where its turns wait for delivery: see `Outbox.of`."""
+        return self._shared.outbox
+
+    def account(self, salt: bytes) -> str:
+        """What tells its key from others without telling the key: the same for the same `salt`. Without a key ""."""
+        return self._shared.account(salt)
+
+    @property
+    def closing(self) -> bool:
+        """Whether `close` has begun: what is flushed from now on is flushed for the last time."""
+        return self._shared.closing
 
     @property
     def timezone(self) -> tzinfo:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator
 from contextlib import AsyncExitStack, ExitStack, aclosing
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 
 from memos_integrations.client._calls import RETRY, Calls
 from memos_integrations.client._exchange import Outcome, Retry, exchange
+from memos_integrations.client._outbox import OutboxOptions, outbox_options
 from memos_integrations.client._settings import settings, zone
 from memos_integrations.client._shared import CLOSING_SECONDS, Shared, aside, listeners
 from memos_integrations.client._streams import aevents, events, whole
@@ -41,7 +43,7 @@ class MemOS(Calls):
     clouds. `timezone` is the server's, by default Asia/Shanghai for the clouds and UTC elsewhere. `deadline` in seconds
     bounds a call with all its tries (None: 30 s, and 120 s where a model is asked). `http_client` and
     `async_http_client` (for `.aio`) are used as they are and never closed; their pool and time-outs are yours.
-    `on_event` is told what memories did (see `events`).
+    `on_event` is told what memories did (see `events`). `outbox`: where turns wait for delivery (see `OutboxOptions`).
 
     Nothing is opened before the first call. `close()`, or `with`, delivers what is left and closes. Raises `Invalid`.
 
@@ -66,6 +68,7 @@ class MemOS(Calls):
         http_client: "httpx.Client | None" = None,
         async_http_client: "httpx.AsyncClient | None" = None,
         on_event: OnEvent | Iterable[OnEvent] = (),
+        outbox: OutboxOptions | str | os.PathLike[str] | None = None,
     ) -> None:
         known = settings(base_url=base_url, api_key=api_key, is_global=is_global, timezone=timezone)
         from memos_integrations.client._http import AsyncHttpTransport, HttpTransport  # loads httpx: not before needed
@@ -79,6 +82,8 @@ class MemOS(Calls):
             address=known.base_url,
             timezone=zone(known.timezone),
             on_event=listeners(on_event),
+            outbox=outbox_options(outbox),
+            account=known.account,
         )
         super().__init__(shared, deadline, retry)
 
@@ -177,6 +182,7 @@ class AsyncMemOS(Calls):
         retry: Retry = RETRY,
         http_client: "httpx.AsyncClient | None" = None,
         on_event: OnEvent | Iterable[OnEvent] = (),
+        outbox: OutboxOptions | str | os.PathLike[str] | None = None,
     ) -> None:
         known = settings(base_url=base_url, api_key=api_key, is_global=is_global, timezone=timezone)
         from memos_integrations.client._http import AsyncHttpTransport, HttpTransport
@@ -187,6 +193,8 @@ class AsyncMemOS(Calls):
             address=known.base_url,
             timezone=zone(known.timezone),
             on_event=listeners(on_event),
+            outbox=outbox_options(outbox),
+            account=known.account,
         )
         super().__init__(shared, deadline, retry)
 

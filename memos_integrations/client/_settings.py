@@ -1,5 +1,6 @@
 """Where MemOS is and who asks: the argument, else the environment, else the default; checked before any I/O."""
 
+import hashlib
 import os
 from dataclasses import dataclass
 from datetime import UTC, timedelta, timezone, tzinfo
@@ -47,6 +48,12 @@ class Settings:
     @property
     def secure(self) -> bool:
         return self.base_url.startswith("https:")
+
+    def account(self, salt: bytes) -> str:
+        """What tells this key from others without telling the key: the same for the same `salt`. Without a key ""."""
+        if self.api_key is None:
+            return ""
+        return hashlib.blake2b(self.api_key.get_secret_value().encode(), key=salt, digest_size=16).hexdigest()
 
 
 def settings(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any, TypeVar, cast
 
+from memos_integrations.client._outbox import OutboxOptions
 from memos_integrations.client._process import PerProcess
 from memos_integrations.client.events import Event, OnEvent
 from memos_integrations.errors import Invalid
@@ -50,7 +51,10 @@ class Shared:
         address: str,
         timezone: tzinfo,
         on_event: tuple[OnEvent, ...] = (),
+        outbox: OutboxOptions,
+        account: Callable[[bytes], str] = lambda _: "",
     ) -> None:
+        self.outbox, self.account = outbox, account
         self.transport, self.aio_transport = transport, aio_transport
         self.address, self.timezone, self.closed = address, timezone, False
         self._closing, self._undelivered = False, 0
@@ -133,6 +137,10 @@ class Shared:
             rest.callback(self.transport.close)
             rest.callback(self._say_goodbye)
             self._flush_last(timeout)
+
+    @property
+    def closing(self) -> bool:
+        return self._closing
 
     def _first_to_close(self) -> bool:
         with self._local.mine().lock:

@@ -6,17 +6,17 @@ import random
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Any, NoReturn
 
 from memos_integrations.client._exchange import Budget, Outcome, Retry, Steps, Try, tries
-from memos_integrations.errors import MemOSError, Unreachable
+from memos_integrations.errors import MemOSError, Refused, Unreachable
 from memos_integrations.wire.answers import Added
 from memos_integrations.wire.call import MAX_PAGE, Call
 from memos_integrations.wire.calls import AddMessage, GetMessage
 from memos_integrations.wire.codes import Fate, fate
-from memos_integrations.wire.envelope import Reply, read
+from memos_integrations.wire.envelope import read
 from memos_integrations.wire.readback import (
     Delivered,
     Sought,
@@ -50,15 +50,20 @@ class Past:
         self._lock = threading.Lock()
         self._known: OrderedDict[Key, deque[Delivered]] = OrderedDict()
 
-    def note(self, call: AddMessage) -> None:
-        """`call` was delivered just now."""
-        asked, at = read_back(call), self.now()
-        if asked is None:
+    def note(self, call: Call[Any], took: float, *, sure: bool = True) -> None:
+        """`call` was delivered just now, which `took` that many seconds; not `sure`: it may have been."""
+        if not isinstance(call, AddMessage):
             return
-        key = (asked.user_id, asked.conversation_id)
+        now = self.now()
+        at = math.inf if now is None else now
+        told = [Delivered(digest, at, at - took, sure) for digest in digests(call.turns, _digest)]
+        for user in call.users:
+            if call.conversation_id is not None:
+                self._keep((user, call.conversation_id), told)
+
+    def _keep(self, key: Key, told: Sequence[Delivered]) -> None:
         with self._lock:
-            known = self._known.setdefault(key, deque(maxlen=MAX_PAGE))
-            known.extend(Delivered(digest, math.inf if at is None else at) for digest in digests(call.turns, _digest))
+            self._known.setdefault(key, deque(maxlen=MAX_PAGE)).extend(told)
             self._known.move_to_end(key)
             if len(self._known) > _MAX_CONVERSATIONS:
                 self._known.popitem(last=False)
@@ -77,13 +82,27 @@ class _Writing:
     asked: GetMessage
     past: Past
 
-    def said_of(self, reply: Reply, waited: float) -> Verdict:
-        """What `reply` says of it, `waited` seconds after it was first sent."""
-        told, now, zone = read(self.asked, reply).message_detail_list, self.past.now(), self.past.zone
+    def said_of(self, outcome: Outcome, waited: float) -> Verdict:
+        """What a reading says of it, `waited` seconds after it was first sent. Raises what the reading failed with."""
+        if isinstance(outcome, Unreachable):
+            raise outcome
+        told, now, zone = read(self.asked, outcome).message_detail_list, self.past.now(), self.past.zone
         since = -math.inf if now is None else now - waited
         sought = Sought(digests(self.call.turns, _digest), said(self.call, zone), since, now)
         full = len(told) >= MAX_PAGE
         return verdict(sought, heard(told, _digest, zone), self.past.of(self.asked), full=full)
+
+
+@dataclass(slots=True)
+class _Counting(Budget):
+    """A budget that knows how often the write was `sent`, over all its rounds."""
+
+    sent: int = 0
+
+    def trying(self, call: Call[Any], pause: float = 0.0) -> Generator[Try, tuple[Outcome, float], Outcome]:
+        """One try after `pause`; what came of it."""
+        self.sent += isinstance(call, AddMessage)
+        return Budget.trying(self, call, pause)
 
 
 def verified(
@@ -96,63 +115,61 @@ def verified(
     """
     asked = read_back(call) if isinstance(call, AddMessage) else None
     if asked is None or not isinstance(call, AddMessage):
-        return _sent_once(call, tries(call, retry, Budget(deadline), chance))
-    return _sent_until_known(_Writing(call, asked, past), retry, Budget(deadline, _SHARE), chance)
+        return _sent_once(call, retry, Budget(deadline), past, chance)
+    return _sent_until_known(_Writing(call, asked, past), retry, _Counting(deadline, _SHARE), chance)
 
 
-def _sent_once(call: Call[Any], steps: Steps[Any]) -> Steps[Any]:
+def _sent_once(call: Call[Any], retry: Retry, budget: Budget, past: Past, chance: Callable[[], float]) -> Steps[Any]:
     try:
-        return (yield from steps)
+        answer = yield from tries(call, retry, budget, chance)
     except MemOSError as error:
-        if fate(error) is Fate.UNKNOWN:
-            _give_up(call, error)
-        raise
+        if fate(error) is not Fate.UNKNOWN:
+            raise
+        past.note(call, budget.spent, sure=False)
+        _give_up(call, error)
+    past.note(call, budget.spent)
+    return answer
 
 
-def _sent_until_known(writing: _Writing, retry: Retry, budget: Budget, chance: Callable[[], float]) -> Steps[Any]:
-    call, rounds = writing.call, 0
+def _sent_until_known(writing: _Writing, retry: Retry, budget: _Counting, chance: Callable[[], float]) -> Steps[Any]:
+    call = writing.call
     while True:
-        begun, rounds = budget.spent, rounds + 1
+        left = None if retry.tries is None else retry.tries - budget.sent
         try:
-            answer = yield from tries(call, retry, budget, chance)
-            writing.past.note(call)
+            answer = yield from tries(call, replace(retry, tries=left), budget, chance)
+            writing.past.note(call, budget.spent)
             return answer
         except MemOSError as error:
             if fate(error) is not Fate.UNKNOWN:
                 raise
-            found = yield from _looked(writing, retry, budget, begun)
+            found = yield from _looked(writing, retry, budget)
+            if found is not Verdict.ABSENT:
+                writing.past.note(call, budget.spent, sure=found is Verdict.THERE)
             if found is Verdict.THERE:
-                writing.past.note(call)
                 return ACCEPTED
-            if found is Verdict.UNCLEAR or rounds == retry.tries or not budget.allows(0.0):
+            if found is Verdict.UNCLEAR or budget.sent == retry.tries or not budget.allows(0.0):
                 _give_up(call, error)
 
 
-def _looked(
-    writing: _Writing, retry: Retry, budget: Budget, begun: float
-) -> Generator[Try, tuple[Outcome, float], Verdict]:
-    """Reads the conversation back until that says something; twice for a no."""
+def _looked(writing: _Writing, retry: Retry, budget: Budget) -> Generator[Try, tuple[Outcome, float], Verdict]:
+    """Reads the conversation back until that says something, or is refused for good; twice for a no."""
     pause, step, absent = 0.0, retry.first, 0
     while absent < _LOOKS:
         if not budget.allows(pause):
             return Verdict.UNCLEAR
         outcome = yield from budget.trying(writing.asked, pause)
-        found = _told(writing, outcome, budget.spent - begun)
+        try:
+            found = writing.said_of(outcome, budget.spent)
+            pause = retry.look if found is Verdict.ABSENT else step
+        except MemOSError as error:
+            if fate(error, patient=True) is Fate.FINAL:
+                return Verdict.UNCLEAR
+            found, pause = Verdict.UNCLEAR, max(step, (error.retry_after or 0.0) if isinstance(error, Refused) else 0.0)
         if found is Verdict.THERE:
             return found
         absent += found is Verdict.ABSENT
-        pause = retry.look if found is Verdict.ABSENT else step
         step = min(step * retry.factor, retry.longest)
     return Verdict.ABSENT
-
-
-def _told(writing: _Writing, outcome: Outcome, waited: float) -> Verdict:
-    if isinstance(outcome, Unreachable):
-        return Verdict.UNCLEAR
-    try:
-        return writing.said_of(outcome, waited)
-    except MemOSError:
-        return Verdict.UNCLEAR
 
 
 def _give_up(call: Call[Any], failure: MemOSError) -> NoReturn:

@@ -1,10 +1,10 @@
 """What a memory did, as values for `on_event=`: ids, counts and milliseconds, never text."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import Literal
 
-__all__ = ["Degraded", "Event", "OnEvent", "Recalled", "Recorded"]
+__all__ = ["Degraded", "Event", "OnEvent", "Parked", "Recalled", "Recorded", "attributes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,31 @@ class Degraded:
     waiting: int
 
 
-Event = Recalled | Recorded | Degraded
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A turn is set aside in the outbox, for the user to retry or to drop: `entries` are its numbers there.
+
+    `error` is the class of MemOS's refusal and `code` its code; "unknown": whether it arrived can't be found out.
+    """
+
+    conversation_id: str
+    entries: tuple[int, ...]
+    error: str
+    code: int
+    milliseconds: float
+
+
+Event = Recalled | Recorded | Degraded | Parked
 OnEvent = Callable[[Event], None]
 """Called on the thread where the event came about, so be quick; what it raises is logged once, and dropped."""
+
+
+def attributes(event: Event) -> Mapping[str, str | int | float | tuple[str, ...] | tuple[int, ...]]:
+    """`event` as OpenTelemetry takes it: flat, with dotted names; what is None is left out.
+
+    >>> dict(attributes(Degraded("monday", "recall", "Unreachable", 0, 3000.0, 0)))["memos.what"]
+    'recall'
+    """
+    members = {member.name: getattr(event, member.name) for member in fields(event)}
+    told = {f"memos.{name}": value for name, value in members.items() if value is not None}
+    return {"memos.event": type(event).__name__.lower(), **told}

@@ -6,16 +6,17 @@ from collections.abc import Hashable, Sequence
 
 from langchain_core.messages import BaseMessage, ToolMessage
 
-from memos_integrations.langchain._stored import plain, same
+from memos_integrations.langchain._stored import plain, restored, same
+from memos_integrations.wire.answers import StoredMessage
+from memos_integrations.wire.calls import AddMessage
+from memos_integrations.wire.message import Message
 
-__all__ = ["OnTheWay", "View", "missing"]
+__all__ = ["InLine", "View", "in_line", "on_the_way"]
 
-_MAX_CONVERSATIONS = 1_024  # whose messages on the way are kept at hand, for each client
 _MAX_KNOWN = 2_048  # messages that one history knows as written
-_MAX_BATCHES = 64  # of a conversation, while nothing can be delivered
 
-Key = tuple[str, str]
 Batch = list[BaseMessage]
+InLine = dict[int, tuple[Batch, bool]]
 Known = tuple[BaseMessage, BaseMessage]  # as it was given, and as it is kept
 
 
@@ -93,44 +94,25 @@ def _name(message: BaseMessage) -> Hashable:
     return (message.id, message.type, str(message.text)) if message.id else id(message)
 
 
-class OnTheWay:
-    """What was handed to a client's writer and no read has shown yet: one a client, in memory only, bounded."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._batches: OrderedDict[Key, list[Batch]] = OrderedDict()
-
-    def note(self, key: Key, batch: Batch) -> None:
-        """`batch` was handed over."""
-        with self._lock:
-            self._batches[key] = [*self._batches.get(key, []), batch][-_MAX_BATCHES:]
-            self._batches.move_to_end(key)
-            if len(self._batches) > _MAX_CONVERSATIONS:
-                self._batches.popitem(last=False)
-
-    def of(self, key: Key) -> list[Batch]:
-        """What was handed over, in order."""
-        with self._lock:
-            return list(self._batches.get(key, []))
-
-    def arrived(self, key: Key, batches: Sequence[Batch]) -> None:
-        """These need not be kept at hand any more."""
-        done = {id(batch) for batch in batches}
-        with self._lock:
-            left = [batch for batch in self._batches.get(key, []) if id(batch) not in done]
-            if left:
-                self._batches[key] = left
-            else:
-                self._batches.pop(key, None)
+def in_line(waiting: Sequence[tuple[int, AddMessage, bool]]) -> InLine:
+    """What an outbox has for a conversation: by number, the messages, and whether they may have arrived."""
+    return {number: ([_message(turn) for turn in call.turns], sent) for number, call, sent in waiting}
 
 
-def missing(told: Sequence[BaseMessage], batches: Sequence[Batch], limit: int) -> list[Batch]:
-    """Those of `batches` that a server has not got yet, when it `told` that and tells `limit` messages at most.
+def on_the_way(told: Sequence[BaseMessage], before: InLine, after: InLine, limit: int) -> list[Batch]:
+    """What a server has not got yet, when it `told` that, `limit` messages at most, between two looks at the line.
 
-    They are delivered in order, so what stands before one that arrived has arrived.
+    What waits unsent afterwards has not arrived. What was under way may have: it is looked for among what was told;
+    delivery is in order, so what stands before one that arrived has arrived.
     """
-    last = max((i for i, batch in enumerate(batches) if _holds(told, batch, limit)), default=-1)
-    return list(batches[last + 1 :])
+    unsent = {number for number, (_, sent) in after.items() if not sent}
+    doubtful = [batch for number, (batch, _) in sorted((before | after).items()) if number not in unsent]
+    last = max((i for i, batch in enumerate(doubtful) if _holds(told, batch, limit)), default=-1)
+    return [*doubtful[last + 1 :], *(after[number][0] for number in sorted(unsent))]
+
+
+def _message(turn: Message) -> BaseMessage:
+    return restored(StoredMessage.model_validate(turn.model_dump(mode="json", exclude_none=True)))
 
 
 def _holds(told: Sequence[BaseMessage], batch: Batch, limit: int) -> bool:

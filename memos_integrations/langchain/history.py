@@ -18,15 +18,16 @@ from langchain_core.chat_history import BaseChatMessageHistory
 from langchain_core.messages import BaseMessage
 
 from memos_integrations._connect import borrow, give_back
-from memos_integrations.client import Degraded, MemOS
+from memos_integrations.client import Degraded, MemOS, aside
 from memos_integrations.errors import Invalid, MemOSError, Refused
 from memos_integrations.langchain._closing import Closing
 from memos_integrations.langchain._stored import batches, in_order, joined, restored, to_store
-from memos_integrations.langchain._view import OnTheWay, View, missing
+from memos_integrations.langchain._view import InLine, View, in_line, on_the_way
 from memos_integrations.memory.handed import client_of, one_of
+from memos_integrations.memory.outbox import Outbox
+from memos_integrations.memory.record import put
 from memos_integrations.memory.scope import Scope
 from memos_integrations.memory.times import said_at
-from memos_integrations.memory.writer import Writer
 from memos_integrations.wire.answers import StoredMessages
 from memos_integrations.wire.call import MAX_PAGE, checked
 from memos_integrations.wire.calls import AddMessage, GetMessage
@@ -50,9 +51,9 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
     text; chunks of a stream are written as messages; a message that was read or added before, by its id (without one:
     the same object), is not written again.
 
-    Writing hands over to the client's writer and waits for nothing: see `client.flush`. `read_seconds` (default 3) is
-    the time budget of reading. `on_error` "warn" (the default) logs one warning without content, emits `Degraded` and
-    goes on with what this process has on its way; "raise" lets `messages` raise. `client`, `user_id` (required: there
+    Writing puts into the client's outbox and waits for that file alone: see `client.flush`. `read_seconds` (3) is the
+    time budget of reading. `on_error` "warn" (the default) logs one warning without content, emits `Degraded` and
+    goes on with what is on its way; "raise" lets `messages` raise. `client`, `user_id` (required: there
     is no default user), `agent_id`, `app_id`, `tags` and `info` are as for `MemOSMiddleware`; without a client, made
     on a running event loop, `connect()` waits for the first use. Raises `Invalid`.
 
@@ -106,16 +107,18 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
         return self._view.shown()
 
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
-        """Shows them at once and hands to the writer those that are not known. Raises `Invalid` for no messages."""
+        """Shows them at once and puts into the outbox those that are not known. Raises `Invalid` for no messages."""
         with suppress(MemOSError):  # what can't be read keeps nobody from writing
             _ = self.messages
-        self._write(self._bound(), messages)
+        self._write(self._bound(), self._view.add(joined(messages)))
 
     async def aadd_messages(self, messages: Sequence[BaseMessage]) -> None:
         """The same without blocking the loop."""
         with suppress(MemOSError):
             await self.aget_messages()
-        self._write(await self._abound(), messages)
+        client, new = await self._abound(), self._view.add(joined(messages))
+        if new:
+            await aside(self._write, client, new)
 
     def clear(self) -> None:
         """Shows nothing from here on but what is added. MemOS keeps what it was told, and another instance shows it:
@@ -131,37 +134,34 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
         return f"<{type(self).__name__} {'unread' if self._view.unread else len(self._view.shown())}>"
 
     def _conversation(self, client: MemOS) -> list[BaseMessage]:
-        sent, started = self._on_the_way(client), time.perf_counter()
+        """Read between two looks at what is in line, so that nothing delivered meanwhile falls through."""
+        before, started = self._in_line(client), time.perf_counter()
         try:
-            return self._told(client.with_options(deadline=self._seconds).send(self._asked), sent)
+            answer = client.with_options(deadline=self._seconds).send(self._asked)
         except MemOSError as error:
-            return self._degraded(client, error, started, sent)
+            return self._degraded(client, error, started, before)
+        return self._told(answer, before, self._in_line(client))
 
     async def _aconversation(self, client: MemOS) -> list[BaseMessage]:
-        sent, started = self._on_the_way(client), time.perf_counter()
+        before, started = await aside(self._in_line, client), time.perf_counter()
         try:
-            return self._told(await client.aio.with_options(deadline=self._seconds).send(self._asked), sent)
+            answer = await client.aio.with_options(deadline=self._seconds).send(self._asked)
         except MemOSError as error:
-            return self._degraded(client, error, started, sent)
+            return self._degraded(client, error, started, before)
+        return self._told(answer, before, await aside(self._in_line, client))
 
-    def _on_the_way(self, client: MemOS) -> list[list[BaseMessage]]:
-        """What was handed over and may not have been delivered. Looked up before the server is asked, or what is
-        delivered in between would be in neither.
-        """
-        on_the_way = client.share(OnTheWay, OnTheWay)
-        sent = on_the_way.of(self._key)
-        if sent and _writer(client).flush(0) == 0:  # a look: it waits for nothing
-            on_the_way.arrived(self._key, sent)
-            return []
-        return sent
+    def _in_line(self, client: MemOS) -> InLine:
+        """What the outbox has for this conversation, this process's and others'."""
+        try:
+            return in_line(Outbox.of(client).waiting(*self._key))
+        except MemOSError:
+            return {}
 
-    def _told(self, answer: StoredMessages, sent: list[list[BaseMessage]]) -> list[BaseMessage]:
+    def _told(self, answer: StoredMessages, before: InLine, after: InLine) -> list[BaseMessage]:
         told = [restored(message) for message in in_order(answer.message_detail_list)]
-        return [*told, *(message for batch in missing(told, sent, self._limit) for message in batch)]
+        return [*told, *(message for batch in on_the_way(told, before, after, self._limit) for message in batch)]
 
-    def _degraded(
-        self, client: MemOS, error: MemOSError, started: float, sent: list[list[BaseMessage]]
-    ) -> list[BaseMessage]:
+    def _degraded(self, client: MemOS, error: MemOSError, started: float, before: InLine) -> list[BaseMessage]:
         """Goes on with what is on its way, unless an error was asked for."""
         spent, code = (time.perf_counter() - started) * 1_000, error.code if isinstance(error, Refused) else 0
         name = type(error).__name__
@@ -169,14 +169,13 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
         if self._raises or isinstance(error, Invalid):
             raise error
         _log.warning("a conversation could not be read (%s, code %d) after %.0f ms", name, code, spent)
-        return [message for batch in sent for message in batch]
+        return [message for batch, _ in before.values() for message in batch]
 
     def _write(self, client: MemOS, messages: Sequence[BaseMessage]) -> None:
         when = said_at(datetime.now(UTC), client.timezone)
-        for batch in batches(self._view.add(joined(messages))):
+        for batch in batches(messages):
             stored = [to_store(message, when) for message in batch]
-            _writer(client).put(checked(AddMessage, {"messages": stored, **self._scope.marks()}))
-            client.share(OnTheWay, OnTheWay).note(self._key, batch)
+            put(client, checked(AddMessage, {"messages": stored, **self._scope.marks()}))
 
     def _bound(self) -> MemOS:
         with self._lock:
@@ -196,10 +195,6 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
         with self._lock:
             borrowed, self._borrowed = self._borrowed, False
         return self._client if borrowed and self._client is not None and give_back(self._client) else None
-
-
-def _writer(client: MemOS) -> Writer:
-    return client.share(Writer, lambda: Writer(client))
 
 
 def _check_bounds(limit: int, read_seconds: float) -> None:

@@ -12,17 +12,19 @@ from langgraph.runtime import Runtime
 from typing_extensions import Unpack
 
 from memos_integrations._connect import borrow, give_back
-from memos_integrations.client import MemOS
+from memos_integrations.client import MemOS, aside
 from memos_integrations.errors import Invalid
 from memos_integrations.langchain._closing import Closing
 from memos_integrations.langchain._events import tell_stream
 from memos_integrations.langchain._identity import Resolver, conversation_of, user_of
 from memos_integrations.langchain._messages import with_protocol, with_text_before
-from memos_integrations.langchain._turn import Turn, begin, name_of, text_of, unwritten
+from memos_integrations.langchain._turn import Turn, begin, key_of, name_of, stands, text_of, unwritten
 from memos_integrations.memory.handed import client_of, one_of, reader_zone
 from memos_integrations.memory.prompt import PROTOCOL, Form, render
 from memos_integrations.memory.recall import NOTHING, Recall, RecallOptions
-from memos_integrations.memory.record import Said, held, hold, record
+from memos_integrations.memory.record import Said, begun, record
+from memos_integrations.memory.record import abegin as abegin_turn
+from memos_integrations.memory.record import begin as begin_turn
 from memos_integrations.memory.scope import Scope
 from memos_integrations.wire.answers import Found
 
@@ -106,14 +108,18 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
         return self._name
 
     def before_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:
-        """Notes where the turn begins, and recalls."""
+        """Notes where the turn begins, keeps what the user said, and recalls."""
         turn, scope, text = self._begun(state, runtime)
+        if (said := self._to_keep(turn, text)) is not None and turn is not None:
+            begin_turn(self._client, scope, key_of(turn), said)
         self._found(turn, scope, text)
         return self._noted(state, turn)
 
     async def abefore_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """The same without blocking the loop."""
         turn, scope, text = self._begun(state, runtime)
+        if (said := self._to_keep(turn, text)) is not None and turn is not None:
+            await abegin_turn(self._client, scope, key_of(turn), said)
         await self._afound(turn, scope, text)
         return self._noted(state, turn)
 
@@ -131,19 +137,26 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
         turn, scope, text = self._present(request)
         return await handler(self._informed(request, turn, await self._afound(turn, scope, text)))
 
-    def after_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:
-        """Hands the turn to the writer, which delivers it off the run's path."""
-        turn = self._turn_in(state, user_of(runtime, get_config(), self._user))
-        if turn is None or turn["since"] is None or not self._to_record():
+    def after_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:  # noqa: ARG002 - LangChain's
+        """Puts the turn into the outbox, which delivers it off the run's path."""
+        turn = self._turn_to_record(state)
+        if turn is None:
             return None
-        scope = self._scope(turn["user"], turn["conversation"])
-        kept = held(self._client, scope, turn["asked"])
-        record(self._client, scope, unwritten(state["messages"], turn, kept, tools=self._records_tools))
+        self._record(state, turn)
         return self._noted(state, {**turn, "since": None})
 
-    async def aafter_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:
-        """The same: handing over waits for nothing."""
-        return self.after_agent(state, runtime)
+    async def aafter_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:  # noqa: ARG002 - LangChain's
+        """The same without blocking the loop."""
+        turn = self._turn_to_record(state)
+        if turn is None:
+            return None
+        await aside(self._record, state, turn)
+        return self._noted(state, {**turn, "since": None})
+
+    def _record(self, state: _State, turn: Turn) -> None:
+        scope, name = self._scope(turn["user"], turn["conversation"]), key_of(turn)
+        kept = None if stands(state["messages"], turn) else begun(self._client, scope, name)
+        record(self._client, scope, unwritten(state["messages"], turn, kept, tools=self._records_tools), name)
 
     def _begun(self, state: _State, runtime: Runtime[Any]) -> tuple[Turn | None, Scope, str | None]:
         config = get_config()
@@ -152,11 +165,13 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
         before, owing = self._turn_in(state, user), self._to_record()
         turn = begin(state["messages"], before, user, conversation, owing=owing)
         scope = self._scope(user, turn["conversation"] if turn else conversation)
-        text = text_of(state["messages"], turn) if turn else None
-        if turn and text and owing:
-            said = Said("user", text, datetime.fromisoformat(turn["at"]), turn["asked"])
-            hold(self._client, scope, turn["asked"], said)
-        return turn, scope, text
+        return turn, scope, text_of(state["messages"], turn) if turn else None
+
+    def _to_keep(self, turn: Turn | None, text: str | None) -> Said | None:
+        """What the user said, if it is to be written and is not yet."""
+        if turn is None or turn["since"] is None or not text:
+            return None
+        return Said("user", text, datetime.fromisoformat(turn["at"]), turn["asked"])
 
     def _present(self, request: ModelRequest[Any]) -> tuple[Turn | None, Scope, str | None]:
         user = user_of(request.runtime, get_config(), self._user)
@@ -202,6 +217,11 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
         """The turn under way, if it is this user's: someone else may continue the same thread, or approve a step."""
         turn: Turn | None = (state.get("memos_turns") or {}).get(self._name)
         return turn if turn and turn["user"] == user else None
+
+    def _turn_to_record(self, state: _State) -> Turn | None:
+        """The turn under way, whoever took it up: it is theirs who asked."""
+        turn: Turn | None = (state.get("memos_turns") or {}).get(self._name)
+        return turn if turn and turn["since"] is not None and self._to_record() else None
 
     def _noted(self, state: _State, turn: Turn | None) -> dict[str, Any] | None:
         return None if turn is None else {"memos_turns": {**(state.get("memos_turns") or {}), self._name: turn}}

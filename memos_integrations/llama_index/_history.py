@@ -52,6 +52,8 @@ class Unwritten(BaseModel):
     at: datetime = Field(default_factory=lambda: datetime.now(UTC))
     asked: tuple[Asked, ...] = Field(default=(), repr=False)
     answers: str | None = None
+    turn: str | None = None  # whose beginning it is
+    kept: bool = False  # whether the outbox has it, until the turn is answered
 
     @property
     def concludes(self) -> bool:
@@ -159,11 +161,28 @@ class History(BaseModel):
             return Question(None, self._next, given)
         return None if asked is None else Question(asked, self.turn, None if answered else known)
 
-    def finished(self) -> list[Said]:
-        """Takes what is to be written of finished turns; a question without its answer waits."""
+    def begun(self) -> list[tuple[str, Said]]:
+        """Takes note of questions that have no answer yet: each with the name of its turn, once."""
+        open_ones = [each for each in self.unwritten[self._told() :] if each.turn is not None and not each.kept]
+        for each in open_ones:
+            each.kept = True
+        return [(each.turn or "", each.said()) for each in open_ones]
+
+    def finished(self) -> list[tuple[str | None, list[Said]]]:
+        """Takes what is to be written of finished turns, each with its name; a question without its answer waits."""
         end = self._told()
-        said, self.unwritten = self.unwritten[:end], self.unwritten[end:]
-        return [each.said() for each in said]
+        done, self.unwritten = self.unwritten[:end], self.unwritten[end:]
+        turns = list[tuple[str | None, list[Said]]]()
+        for each in done:
+            if each.turn is not None or not turns:
+                turns.append((each.turn, []))
+            turns[-1][1].append(each.said())
+        return turns
+
+    @property
+    def owes(self) -> bool:
+        """Whether `begun` or `finished` would give anything."""
+        return self._told() > 0 or any(each.turn is not None and not each.kept for each in self.unwritten)
 
     def _begin(self, asks: bool) -> None:
         if asks:
@@ -178,7 +197,8 @@ class History(BaseModel):
 
     def _to_write(self, said: Speech | None) -> None:
         if said and said[1].strip():
-            self.unwritten.append(Unwritten(role=said[0], text=said[1]))
+            turn = self.turn if said[0] == "user" else None
+            self.unwritten.append(Unwritten(role=said[0], text=said[1], turn=turn))
 
 
 def _step(message: ChatMessage) -> Unwritten | None:

@@ -11,9 +11,9 @@ from llama_index.core.instrumentation.events import BaseEvent
 from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.dispatcher import active_instrument_tags, instrument_tags
 
-from memos_integrations.client import Degraded, Event, Recalled, Recorded
+from memos_integrations.client import Degraded, Event, Parked, Recalled, Recorded
 
-__all__ = ["MemOSDegradedEvent", "MemOSRecallEvent", "MemOSWriteEvent", "dispatch"]
+__all__ = ["MemOSDegradedEvent", "MemOSParkedEvent", "MemOSRecallEvent", "MemOSWriteEvent", "dispatch"]
 
 _dispatcher = get_dispatcher(__name__)
 _TELLTALE = "llamaindex.step."  # tags that workflows set on any event; their input_summary quotes the user
@@ -71,10 +71,29 @@ class MemOSDegradedEvent(BaseEvent):
         return "MemOSDegradedEvent"
 
 
+class MemOSParkedEvent(BaseEvent):
+    """A turn is set aside in the outbox, for the user to retry or to drop: `entries` are its numbers there.
+
+    `error` is the class of MemOS's refusal and `code` its code; "unknown": whether it arrived can't be found out.
+    """
+
+    conversation_id: str
+    entries: tuple[int, ...]
+    error: str
+    code: int
+    milliseconds: float
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name under which LlamaIndex knows it."""
+        return "MemOSParkedEvent"
+
+
 _KINDS: dict[type[Event], type[BaseEvent]] = {
     Recalled: MemOSRecallEvent,
     Recorded: MemOSWriteEvent,
     Degraded: MemOSDegradedEvent,
+    Parked: MemOSParkedEvent,
 }
 
 

@@ -1,27 +1,22 @@
 """Long-term memory for LlamaIndex agents and chat engines."""
 
-import asyncio
-import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from llama_index.core.base.llms.types import ChatMessage
-from llama_index.core.memory import BaseMemory
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
 from typing_extensions import Unpack
 
-from memos_integrations._connect import borrow
-from memos_integrations.client import MemOS
-from memos_integrations.errors import MemOSError
-from memos_integrations.llama_index._clients import client_named, let_go, name_of
+from memos_integrations.client import MemOS, aside
+from memos_integrations.llama_index._bound import Bound
 from memos_integrations.llama_index._history import History, Question
 from memos_integrations.llama_index._messages import text_of
 from memos_integrations.llama_index._placement import Placement, form_of, placed
-from memos_integrations.llama_index.events import dispatch
-from memos_integrations.memory.handed import client_of, reader_zone
+from memos_integrations.memory.handed import reader_zone
 from memos_integrations.memory.prompt import render
 from memos_integrations.memory.recall import NOTHING, Recall, RecallOptions
+from memos_integrations.memory.record import begin
 from memos_integrations.memory.record import record as hand_over
 from memos_integrations.memory.scope import Scope, new_conversation
 from memos_integrations.wire.answers import Found
@@ -29,10 +24,8 @@ from memos_integrations.wire.checks import invalid
 
 __all__ = ["MemOSMemory"]
 
-_log = logging.getLogger(__name__)
 
-
-class MemOSMemory(BaseMemory):
+class MemOSMemory(Bound):
     """Recalls what MemOS knows of the user into each turn's question, and records the turn when it is answered.
 
     Seen by FunctionAgent, ReActAgent, CodeActAgent, AgentWorkflow and the chat engines: one search and one write a
@@ -56,15 +49,9 @@ class MemOSMemory(BaseMemory):
     placement: Placement = Field(default="user", description="Where recalled text goes")
     record: bool = Field(default=True, description="Whether turns are written")
     token_limit: int = Field(default=30_000, ge=1, description="Most tokens of history that get returns (estimated)")
-    timezone: str | None = Field(default=None, description="The reader's IANA zone; None: the server's")
-    address: str | None = Field(default=None, description="The client's address, to find it again; never its key")
-    client_name: str | None = Field(default=None, description="The client's name in this process")
     history: History = Field(default_factory=History, description="The conversation in this process")
 
-    _client: MemOS | None = PrivateAttr(default=None)
-    _borrowed: MemOS | None = PrivateAttr(default=None)
-    _complained: bool = PrivateAttr(default=False)
-    _lock: Any = PrivateAttr(default_factory=threading.RLock)
+    _writing: Any = PrivateAttr(default_factory=threading.Lock)
 
     if not TYPE_CHECKING:
 
@@ -128,25 +115,6 @@ class MemOSMemory(BaseMemory):
         memory.history.unwritten = []
         return memory.attach(client) if client is not None else memory._open(None)
 
-    def attach(self, client: MemOS) -> Self:
-        """Gives a restored memory its client, and the client what was waiting to be written."""
-        reader_zone(self.timezone, client_of(client, "MemOSMemory"))
-        client.listen(dispatch)
-        self._client = client
-        self.address, self.client_name = client.address, name_of(client)
-        self._deliver(client)
-        return self
-
-    def close(self) -> None:
-        """Closes the client that this memory opened, when no other has it too; one it was handed is the caller's."""
-        if (client := self._given_back()) is not None:
-            client.close()
-
-    async def aclose(self) -> None:
-        """The same without blocking the loop."""
-        if (client := self._given_back()) is not None:
-            await client.aio.close()
-
     def get(self, input: str | ChatMessage | None = None, **_: Any) -> list[ChatMessage]:  # noqa: A002
         """The conversation with what was recalled for its latest question: copies, safe to change.
 
@@ -186,7 +154,7 @@ class MemOSMemory(BaseMemory):
         """The same without blocking the loop."""
         with self._lock:
             self.history.put([message])
-        self._deliver(await self._abound())
+        await self._adeliver(await self._abound())
 
     def put_messages(self, messages: list[ChatMessage]) -> None:
         """Takes several: an agent's steps, of which only a last plain answer is speech, or a piece of conversation."""
@@ -198,7 +166,7 @@ class MemOSMemory(BaseMemory):
         """The same without blocking the loop."""
         with self._lock:
             self.history.put_several(messages)
-        self._deliver(await self._abound())
+        await self._adeliver(await self._abound())
 
     def set(self, messages: list[ChatMessage]) -> None:
         """Takes the caller's history: what goes beyond the known one is new; another one is adopted, not written."""
@@ -210,7 +178,7 @@ class MemOSMemory(BaseMemory):
         """The same without blocking the loop."""
         with self._lock:
             self.history.replace(messages)
-        self._deliver(await self._abound())
+        await self._adeliver(await self._abound())
 
     def reset(self) -> None:
         """Forgets the conversation in this process. MemOS keeps what it was told: see `delete_memory`."""
@@ -254,45 +222,22 @@ class MemOSMemory(BaseMemory):
         return placed(messages, text, self.placement, place) if text else messages
 
     def _deliver(self, client: MemOS | None) -> None:
+        """Puts into the outbox what is new; writes a file. One at a time, so that it goes there in order."""
         if client is None and self.record:
             return  # a restored memory keeps what was said until a client is attached
+        with self._writing:
+            with self._lock:
+                begun, finished = self.history.begun(), self.history.finished()
+            if client is None or not self.record:
+                return
+            for turn, said in begun:
+                begin(client, self.scope, turn, said)
+            for name, words in finished:
+                hand_over(client, self.scope, words, name)
+
+    async def _adeliver(self, client: MemOS | None) -> None:
+        """The same without blocking the loop; a thread is taken only when there is something to do."""
         with self._lock:
-            said = self.history.finished()
-            if said and self.record and client is not None:
-                hand_over(client, self.scope, said)
-
-    def _bound(self) -> MemOS | None:
-        """The client; a restored memory finds its own again, or goes without until one is attached."""
-        with self._lock:
-            if self._known() is None:
-                try:
-                    self._open(self.address)
-                except MemOSError as error:
-                    if not self._complained:
-                        _log.warning("a restored memory has no client (%s): attach(client)", type(error).__name__)
-                    self._complained = True
-            return self._client
-
-    async def _abound(self) -> MemOS | None:
-        return self._known() or await asyncio.to_thread(self._bound)
-
-    def _known(self) -> MemOS | None:
-        with self._lock:
-            again = client_named(self.client_name) if self._client is None else None
-            if again is not None:
-                self.attach(again)
-            return self._client
-
-    def _open(self, address: str | None) -> Self:
-        client = self._borrowed = borrow(address)
-        try:
-            return self.attach(client)
-        except MemOSError:
-            self.close()
-            raise
-
-    def _given_back(self) -> MemOS | None:
-        """The client to be closed, if any."""
-        with self._lock:
-            client, self._borrowed = self._borrowed, None
-        return client if client is not None and let_go(client) else None
+            owes = self.history.owes
+        if owes:
+            await aside(self._deliver, client)

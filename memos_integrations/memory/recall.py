@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 from memos_integrations.client import Degraded, MemOS, Recalled
 from memos_integrations.errors import Invalid, MemOSError, Refused
 from memos_integrations.memory._turns import Pending, Turns
+from memos_integrations.memory.breaker import Attempt, Breaker, Skipped
 from memos_integrations.memory.prompt import strip
 from memos_integrations.memory.scope import Scope
 from memos_integrations.wire.answers import Found
@@ -47,8 +48,9 @@ class Recall(Discreet):
     """How memories are recalled before a model is asked.
 
     `recall_seconds` is the time budget of a search (default 3 s). `on_error` "warn" (the default) logs one
-    warning without content, emits `Degraded` and goes on without memories; "raise" lets the error through. The other
-    options are those of `search_memory`; None leaves each to the server's own default. Raises `Invalid`.
+    warning without content, emits `Degraded` and goes on without memories; "raise" lets the error through. While the
+    server doesn't answer, searches are skipped at once (see `Breaker`). The other options are those of
+    `search_memory`; None leaves each to the server's own default. Raises `Invalid`.
     """
 
     model_config = STRICT_ENOUGH
@@ -115,6 +117,8 @@ class Recall(Discreet):
             if mine:
                 with turns.settling(key, answer):
                     found = yield query or ""
+                    if found is None:  # skipped, which cost nothing: the turn's next asker may find the server back
+                        return NOTHING
                     answer.set_result(found)
             else:
                 found = yield answer
@@ -140,30 +144,45 @@ class Recall(Discreet):
         subject = {"user_id": scope.user_id, "conversation_id": scope.conversation_id}
         return checked(SearchMemory, {"query": query, **subject, **options})
 
-    def _search(self, client: MemOS, scope: Scope, query: str) -> Found:
+    def _search(self, client: MemOS, scope: Scope, query: str) -> Found | None:
         started, patient = time.perf_counter(), client.with_options(deadline=self.recall_seconds)
+        attempt = Attempt()
         try:
-            found = patient.send(self._call(scope, query))
+            with client.share(Breaker, Breaker).passing(attempt):
+                found = patient.send(self._call(scope, query))
         except MemOSError as error:
-            return self._degraded(client, scope, error, started)
+            return self._degraded(client, scope, error, started, attempt)
         return _told(client, scope, found, started)
 
-    async def _asearch(self, client: MemOS, scope: Scope, query: str) -> Found:
+    async def _asearch(self, client: MemOS, scope: Scope, query: str) -> Found | None:
         started, patient = time.perf_counter(), client.aio.with_options(deadline=self.recall_seconds)
+        attempt = Attempt()
         try:
-            found = await patient.send(self._call(scope, query))
+            with client.share(Breaker, Breaker).passing(attempt):
+                found = await patient.send(self._call(scope, query))
         except MemOSError as error:
-            return self._degraded(client, scope, error, started)
+            return self._degraded(client, scope, error, started, attempt)
         return _told(client, scope, found, started)
 
-    def _degraded(self, client: MemOS, scope: Scope, error: MemOSError, started: float) -> Found:
-        """Goes on without memories, unless the caller's arguments are at fault or an error was asked for."""
+    def _degraded(
+        self, client: MemOS, scope: Scope, error: MemOSError, started: float, attempt: Attempt
+    ) -> Found | None:
+        """Goes on without memories, unless the caller's arguments are at fault or an error was asked for.
+
+        None for a search that was skipped.
+        """
         spent, code = _since(started), error.code if isinstance(error, Refused) else 0
         what = type(error).__name__
         client.emit(Degraded(scope.conversation_id or "", "recall", what, code, spent, 0))
         if self.on_error == "raise" or isinstance(error, Invalid):
             raise error
-        _log.warning("recall failed (%s, code %d) after %.0f ms; going on without memories", what, code, spent)
+        if isinstance(error, Skipped):
+            _log.debug("recall skipped: %s", error)
+            return None
+        known = attempt.probe and attempt.pause > 0  # told when the outage began
+        then = f"; the next recalls are skipped for {attempt.pause:g} s" if attempt.pause else ""
+        text = "recall failed (%s, code %d) after %.0f ms; going on without memories%s"
+        _log.log(logging.INFO if known else logging.WARNING, text, what, code, spent, then)
         return NOTHING
 
 

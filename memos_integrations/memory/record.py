@@ -1,5 +1,6 @@
 """Record: which parts of a turn are written, and that each is written once."""
 
+import logging
 import re
 import threading
 from collections import OrderedDict
@@ -8,19 +9,22 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from memos_integrations.client import MemOS
+from memos_integrations.client import Degraded, MemOS, aside
+from memos_integrations.errors import MemOSError, Refused
+from memos_integrations.memory.outbox import Outbox
 from memos_integrations.memory.prompt import strip
-from memos_integrations.memory.scope import Scope
+from memos_integrations.memory.scope import Scope, new_conversation
 from memos_integrations.memory.times import said_at
-from memos_integrations.memory.writer import Writer
 from memos_integrations.wire.call import checked
 from memos_integrations.wire.calls import AddMessage
 
-__all__ = ["Asked", "Said", "held", "hold", "record"]
+__all__ = ["Asked", "Said", "abegin", "arecord", "begin", "begun", "is_unique", "put", "record"]
+
+_log = logging.getLogger(__name__)
 
 _UNIQUE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)  # a UUID, as frameworks make them
 _MAX_RESULT = 8_000  # characters of a tool's result
-_MAX_HELD = 1_024  # turns begun and not yet recorded, and messages handed over, that are kept at hand for each client
+_MAX_HANDED = 1_024  # messages handed over that are kept at hand for each client
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +56,71 @@ class Said:
     answers: str | None = None
 
 
-def record(client: MemOS, scope: Scope, turn: Sequence[Said]) -> int:
-    """Hands a turn to the client's writer and returns at once; the number of messages that will be written.
+def record(client: MemOS, scope: Scope, turn: Sequence[Said], name: str | None = None) -> int:
+    """Puts a turn into the client's outbox; the number of messages that will be written.
 
     Written is what was said: without text that we injected, without blank messages, and a message with an id once,
-    though its turn may be answered anew. Raises nothing for a service's failure: what can't be delivered is tried
-    again, or counted by `flush` and `close`.
+    though its turn may be answered anew. `name` is the one under which `begin` opened the turn: what of it was written
+    before is left out. A conversation is made up where the scope has none, since a turn without one can't be read
+    back. Waits for the file and for nothing else; raises nothing for what a file or a service can't do: it is told by
+    a warning and a `Degraded` event.
     """
     handed = client.share(_Handed, _Handed)
     new = [said for said in _paired(turn) if handed.first(scope, said)]
-    messages = [m for m in (_message(client, said) for said in new) if m["content"] or "tool_calls" in m]
-    if messages:
-        call = checked(AddMessage, {"messages": messages, **scope.marks()})
-        client.share(Writer, lambda: Writer(client)).put(call)
-    return len(messages)
+    call = _call(client, scope, new)
+    return 0 if call is None else put(client, call, name)
+
+
+def put(client: MemOS, call: AddMessage, name: str | None = None) -> int:
+    """Puts `call` into the client's outbox as it is, `name` as for `record`, and raises as little."""
+    try:
+        return Outbox.of(client).put(call, name)
+    except MemOSError as error:
+        what, code = type(error).__name__, error.code if isinstance(error, Refused) else 0
+        _log.warning("a turn could not be recorded (%s, code %d): the outbox did not take it", what, code)
+        client.emit(Degraded(call.conversation_id or "", "record", what, code, 0.0, 0))
+        return 0
+
+
+async def arecord(client: MemOS, scope: Scope, turn: Sequence[Said], name: str | None = None) -> int:
+    """The same in a thread, awaited: a file may be slow."""
+    return await aside(record, client, scope, turn, name)
+
+
+def begin(client: MemOS, scope: Scope, name: str, said: Said) -> None:
+    """Keeps what the user said until `record` closes the turn of that name; if nobody does, it is written alone."""
+    call = _call(client, scope, [said])
+    if call is None:
+        return
+    try:
+        Outbox.of(client).open(call, name)
+    except MemOSError as error:  # told when the turn is recorded
+        _log.debug("the outbox did not take a turn's beginning (%s)", type(error).__name__)
+
+
+async def abegin(client: MemOS, scope: Scope, name: str, said: Said) -> None:
+    """The same in a thread, awaited."""
+    await aside(begin, client, scope, name, said)
+
+
+def begun(client: MemOS, scope: Scope, name: str) -> str | None:
+    """What the user said in the turn of that name: "" when that is written already, None when nobody knows the turn."""
+    call = _call(client, scope, [Said("user", "-")])
+    if call is None:
+        return None
+    try:
+        outbox = Outbox.of(client)
+        kept = outbox.opened(call, name)
+        return str(kept.turns[0].content) if kept else "" if outbox.knows(call, name) else None
+    except MemOSError:
+        return None
+
+
+def _call(client: MemOS, scope: Scope, turn: Sequence[Said]) -> AddMessage | None:
+    """`turn` as it is written; None when nothing is left of it."""
+    whole = scope if scope.conversation_id is not None else scope.within(new_conversation())
+    messages = [m for m in (_message(client, said) for said in turn) if m["content"] or "tool_calls" in m]
+    return checked(AddMessage, {"messages": messages, **whole.marks()}) if messages else None
 
 
 def _message(client: MemOS, said: Said) -> dict[str, Any]:
@@ -92,23 +147,9 @@ def _paired(turn: Sequence[Said]) -> list[Said]:
     return [said for said in whole if said.role != "tool" or said.answers in called]
 
 
-class _Held:
-    """What users said in turns that have begun: in memory only, bounded."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._said: OrderedDict[tuple[str, str], Said] = OrderedDict()
-
-    def keep(self, key: tuple[str, str], said: Said) -> None:
-        with self._lock:
-            self._said[key] = said
-            self._said.move_to_end(key)
-            if len(self._said) > _MAX_HELD:
-                self._said.popitem(last=False)
-
-    def take(self, key: tuple[str, str]) -> Said | None:
-        with self._lock:
-            return self._said.pop(key, None)
+def is_unique(id: str) -> bool:  # noqa: A002 - the framework's word
+    """Whether a message's id is one for good: callers also number from 1."""
+    return _UNIQUE.search(id) is not None
 
 
 class _Handed:
@@ -119,24 +160,14 @@ class _Handed:
         self._known: OrderedDict[tuple[Scope, str, int], None] = OrderedDict()
 
     def first(self, scope: Scope, said: Said) -> bool:
-        """Whether it is the first time; always without an id that is one for good: callers also number from 1."""
-        if said.id is None or not _UNIQUE.search(said.id):
+        """Whether it is the first time; always without an id that is one for good."""
+        if said.id is None or not is_unique(said.id):
             return True
         key = (scope, said.id, hash((said.role, said.text)))
         with self._lock:
             first = key not in self._known
             self._known[key] = None
             self._known.move_to_end(key)
-            if len(self._known) > _MAX_HELD:
+            if len(self._known) > _MAX_HANDED:
                 self._known.popitem(last=False)
         return first
-
-
-def hold(client: MemOS, scope: Scope, turn: str, said: Said) -> None:
-    """Keeps what the user said until the turn is recorded, since a framework may summarise it away in between."""
-    client.share(_Held, _Held).keep((scope.user_id, turn), said)
-
-
-def held(client: MemOS, scope: Scope, turn: str) -> Said | None:
-    """Takes back what `hold` kept for that turn, once."""
-    return client.share(_Held, _Held).take((scope.user_id, turn))

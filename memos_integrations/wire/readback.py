@@ -40,8 +40,7 @@ Digest = Callable[[str, str], bytes]
 
 _SLACK = 2.0  # seconds: a Date header and a create_time tell whole seconds only
 _QUARTER = 900.0  # seconds: time zones differ by multiples of it
-_WIDEST = 14 * 3600.0
-_SHORTLY = 60.0  # seconds in which a time that is off by a time zone is still told from chance
+_WIDEST = 26 * 3600.0  # seconds between the outermost of them
 _LATELY = 600.0  # seconds in which what was delivered must be seen, or the reading lags behind
 
 
@@ -55,10 +54,20 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A message that is known to be there: `at` is when its delivery was over, in seconds of the server's clock."""
+    """A message that is known to be there: `at` is when its delivery was over, in seconds of the server's clock.
+
+    `begun` is when the delivery began; None: at the same moment. Not `sure`: it may be there.
+    """
 
     digest: bytes
     at: float
+    begun: float | None = None
+    sure: bool = True
+
+    def spans(self, moment: float) -> bool:
+        """Whether the server may have given it that time."""
+        begun = self.at if self.begun is None else self.begun
+        return begun - _SLACK <= moment <= self.at + _SLACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,76 +126,140 @@ class Sought:
     since: float
     now: float | None
 
-    def near(self, at: float, slack: float) -> bool:
+    @property
+    def first(self) -> float:
+        """The earliest time that the server may have given to it."""
+        return min(self.since, *self.said, math.inf)
+
+    def near(self, at: float) -> bool:
         """Whether `at` may be the time that the server gave to it."""
-        return at >= self.since - slack or any(abs(at - said) <= slack for said in self.said)
+        written = self.now is not None and self.since - _SLACK <= at <= self.now + _SLACK
+        return written or self.was_said(at)
+
+    def was_said(self, at: float | None) -> bool:
+        """Whether `at` is when one of its messages was said."""
+        return at is not None and any(abs(at - said) <= _SLACK for said in self.said)
 
 
 def verdict(sought: Sought, told: Sequence[Heard], past: Sequence[Delivered], *, full: bool) -> Verdict:
     """Whether `sought` is among what was `told`, beside what is known of the `past`.
 
-    `full`: the server told as many messages as it does at most, so that older ones were left out.
+    `full`: the server told as many messages as it does at most, so that older ones were left out. It errs only where
+    nobody could know better: when somebody unknown says the same words in the same conversation in the very seconds
+    of a write of ours (or with the same chat_time), or, where the zone is not the one configured and nothing of ours
+    shows that, just as long before as the zones differ; when the server tells its times by another clock than its
+    Date header; or when it keeps other words than were sent.
     """
-    want, now = Counter(sought.digests), sought.now
-    ages = [(one.digest, _age(one, sought)) for one in told]
-    fresh = Counter(digest for digest, age in ages if age is _Age.FRESH)
-    unsure = Counter(digest for digest, age in ages if age is _Age.UNSURE)
-    recent = Counter(one.digest for one in past if sought.near(one.at, 2 * _SLACK))
-    if all(fresh[digest] - recent[digest] >= number for digest, number in want.items()):
+    want = Counter(sought.digests)
+    if not want:
+        return Verdict.UNCLEAR
+    sure = [one for one in past if one.sure]
+    told = _zoned(told, sure, sought)
+    ages = [(one, _age(one, sought)) for one in told]
+    unexplained = _unexplained(ages, sought, past)
+    if all(unexplained[digest] >= number for digest, number in want.items()) and not _ahead(ages, sought.now):
         return Verdict.THERE
-    flooded = full and all(age is not _Age.OLD for _, age in ages)
-    if any(fresh[digest] + unsure[digest] < number for digest, number in want.items()) and not flooded:
-        return Verdict.UNCLEAR if _lags(told, past, full=full, now=now) else Verdict.ABSENT
-    if full:
-        return _by_window(want, told, past)
-    shortly = now is None or now - sought.since <= _SHORTLY
-    return _by_count(want, told, past, credible=shortly or all(one.at is None for one in told))
+    if any(unexplained[digest] > 0 for digest in want) or _lags(told, sure, full=full, now=sought.now):
+        return Verdict.UNCLEAR  # a part of it may be shown, or not even what was there before
+    return Verdict.ABSENT if _missing(want, ages, sure, sought, full=full) else Verdict.UNCLEAR
 
 
 class _Age(Enum):
     FRESH, OLD, UNSURE = range(3)
 
 
+_Aged = Sequence[tuple[Heard, _Age]]
+
+
 def _age(one: Heard, sought: Sought) -> _Age:
     """Whether it may have been written since then. An old time may be a new one of another time zone than we think."""
     if one.at is None or sought.now is None:
         return _Age.UNSURE
-    if sought.near(one.at, _SLACK) and one.at <= sought.now + _SLACK:
+    if sought.near(one.at):
         return _Age.FRESH
-    latest = sought.now + _SLACK
-    ahead = math.floor((latest - one.at) / _QUARTER) * _QUARTER  # the shift that brings it nearest before now
-    if one.exact or abs(ahead) > _WIDEST:
-        return _Age.OLD
-    return _Age.UNSURE if one.at + ahead >= sought.since - _SLACK else _Age.OLD
+    if one.exact:
+        return _Age.UNSURE if one.at > sought.now else _Age.OLD
+    ahead = _nearest(one.at, sought.now)
+    return _Age.UNSURE if abs(ahead) <= _WIDEST and one.at + ahead >= sought.since - _SLACK else _Age.OLD
+
+
+def _nearest(at: float, moment: float) -> float:
+    """The difference of zones that brings `at` nearest before `moment`."""
+    return math.floor((moment + _SLACK - at) / _QUARTER) * _QUARTER
+
+
+def _ahead(ages: _Aged, now: float | None) -> bool:
+    """Whether a time lies in the future, so that the zone can't be the one we think."""
+    guessed = (one.at for one, age in ages if age is _Age.UNSURE and one.at is not None and not one.exact)
+    return now is not None and any(at > now + _SLACK for at in guessed)
+
+
+def _zoned(told: Sequence[Heard], past: Sequence[Delivered], sought: Sought) -> Sequence[Heard]:
+    """The times as our own latest messages prove the server's zone to be; as they are where they prove none,
+    and unknown where they prove several, but not ours.
+    """
+    newest, now = max(past, key=lambda one: one.at, default=None), sought.now
+    if now is None or newest is None or all(one.exact for one in told):
+        return told
+    known = [one for one in past if one.at >= newest.at - _LATELY]
+    theirs = (one.at for one in told if one.digest == newest.digest and one.at is not None and not one.exact)
+    likely = {shift for at in theirs for shift in [_nearest(at, newest.at)] if abs(shift) <= _WIDEST}
+    fitting = [shift for shift in likely if _fits(_moved(told, shift), known, now)]
+    if len(fitting) == 1:
+        kept = [one if fitting[0] == 0.0 or not sought.was_said(one.at) else Heard(one.digest, None) for one in told]
+        return _moved(kept, fitting[0])
+    return told if not fitting or 0.0 in fitting else _moved(told, None)
+
+
+def _moved(told: Sequence[Heard], shift: float | None) -> list[Heard]:
+    """With the times of another zone; None: of nobody knows which."""
+    return [one if one.exact or one.at is None else _at(one.digest, one.at, shift) for one in told]
+
+
+def _at(digest: bytes, at: float, shift: float | None) -> Heard:
+    return Heard(digest, None) if shift is None else Heard(digest, at + shift, exact=True)
+
+
+def _fits(told: Sequence[Heard], known: Sequence[Delivered], now: float) -> bool:
+    """Whether all that is `known` was told with its time, and nothing with one that is yet to come."""
+    seen = [one for one in told if one.at is not None]
+    shown = all(any(t.digest == k.digest and k.spans(t.at or 0.0) for t in seen) for k in known)
+    return shown and all((one.at or 0.0) <= now + _SLACK for one in seen)
+
+
+def _unexplained(ages: _Aged, sought: Sought, past: Sequence[Delivered]) -> Counter[bytes]:
+    """What is fresh beyond what earlier deliveries may have put there."""
+    left = sorted(past, key=lambda one: one.at)
+    for at, digest in sorted((one.at, one.digest) for one, age in ages if age is _Age.OLD and one.at is not None):
+        shown = next((one for one in left if one.sure and one.digest == digest and one.spans(at)), None)
+        if shown is not None:
+            left.remove(shown)
+    fresh = Counter(one.digest for one, age in ages if age is _Age.FRESH)
+    fresh.subtract(one.digest for one in left if one.at >= sought.first - 2 * _SLACK)
+    return fresh
 
 
 def _lags(told: Sequence[Heard], past: Sequence[Delivered], *, full: bool, now: float | None) -> bool:
     """Whether the server does not even show what it surely took lately: then a message's absence says nothing."""
-    newest = max(past, key=lambda one: one.at, default=None)
-    if newest is None or full or (now is not None and newest.at < now - _LATELY):
+    lately = [one for one in past if now is None or one.at >= now - _LATELY]
+    if full:
+        lately = sorted(lately, key=lambda one: one.at)[-1:]
+    return bool(Counter(one.digest for one in lately) - Counter(one.digest for one in told))
+
+
+def _missing(want: Counter[bytes], ages: _Aged, past: Sequence[Delivered], sought: Sought, *, full: bool) -> bool:
+    """Whether too few of its messages are there: among those that may be new, or all in all beside the known ones."""
+    oldest = min((one.at for one, age in ages if age is _Age.OLD and one.at is not None), default=math.inf)
+    if full and oldest >= sought.first - _SLACK:
+        return False  # it may have been pushed out
+    able = Counter(one.digest for one, age in ages if age is not _Age.OLD)
+    if any(able[digest] < number for digest, number in want.items()):
+        return True
+    if full and (sought.said or not all(one.exact for one, _ in ages)):
         return False
-    return all(one.digest != newest.digest for one in told)
-
-
-def _by_count(want: Counter[bytes], told: Sequence[Heard], past: Sequence[Delivered], *, credible: bool) -> Verdict:
-    """The whole conversation was told: there must be more of it than was known before."""
-    have, known = Counter(one.digest for one in told), Counter(one.digest for one in past)
-    if all(have[digest] >= known[digest] + number for digest, number in want.items()):
-        return Verdict.THERE if credible else Verdict.UNCLEAR
-    whole = all(have[digest] >= known[digest] for digest in want)
-    return Verdict.ABSENT if whole else Verdict.UNCLEAR
-
-
-def _by_window(want: Counter[bytes], told: Sequence[Heard], past: Sequence[Delivered]) -> Verdict:
-    """Only the newest messages were told: which story fits better, with these messages at its end or without?"""
-    if not past:
-        return Verdict.UNCLEAR
-    have, width = Counter(one.digest for one in told), len(told)
-    before = [one.digest for one in sorted(past, key=lambda one: one.at)]
-    fits = [(have & Counter(story[-width:])).total() for story in (before, [*before, *want.elements()])]
-    if fits[0] == fits[1]:
-        return Verdict.UNCLEAR
-    return Verdict.THERE if fits[1] > fits[0] else Verdict.ABSENT
+    known = Counter(one.digest for one in past if not full or one.at >= oldest + _LATELY)
+    have = Counter(one.digest for one, _ in ages)
+    return any(known[digest] <= have[digest] < known[digest] + number for digest, number in want.items())
 
 
 def _words(role: str, content: object) -> tuple[str, str] | None:

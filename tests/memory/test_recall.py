@@ -167,6 +167,15 @@ async def test_who_asked_for_errors_gets_them(events: list[Event]) -> None:
     assert len(events) == 2
 
 
+async def test_a_service_that_refuses_is_alive_and_asked_at_each_turn() -> None:
+    with client_over(engine := Refusing()) as client:
+        for turn in range(4):
+            assert Recall().found(client, ADA, turn=f"{turn}", text=TEA) == NOTHING
+            assert await Recall().afound(client, ADA, turn=f"{turn}, awaited", text=TEA) == NOTHING
+        assert len(engine.searched) == 8
+        await client.aio.close()
+
+
 def test_the_budget_is_the_searchs_whole_deadline() -> None:
     given: list[float] = []
 

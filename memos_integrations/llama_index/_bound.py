@@ -1,0 +1,93 @@
+"""A memory and its client: given, found again by name or by address, and given back."""
+
+import asyncio
+import logging
+import threading
+from abc import abstractmethod
+from typing import Any, Self
+
+from llama_index.core.memory import BaseMemory
+from pydantic import Field, PrivateAttr
+
+from memos_integrations._connect import borrow
+from memos_integrations.client import MemOS
+from memos_integrations.errors import MemOSError
+from memos_integrations.llama_index._clients import client_named, let_go, name_of
+from memos_integrations.llama_index.events import dispatch
+from memos_integrations.memory.handed import client_of, reader_zone
+
+__all__ = ["Bound"]
+
+_log = logging.getLogger(__name__)
+
+
+class Bound(BaseMemory):
+    """The half of a memory that has to do with its client."""
+
+    timezone: str | None = Field(default=None, description="The reader's IANA zone; None: the server's")
+    address: str | None = Field(default=None, description="The client's address, to find it again; never its key")
+    client_name: str | None = Field(default=None, description="The client's name in this process")
+
+    _client: MemOS | None = PrivateAttr(default=None)
+    _borrowed: MemOS | None = PrivateAttr(default=None)
+    _complained: bool = PrivateAttr(default=False)
+    _lock: Any = PrivateAttr(default_factory=threading.RLock)
+
+    def attach(self, client: MemOS) -> Self:
+        """Gives a restored memory its client, and the client what was waiting to be written."""
+        reader_zone(self.timezone, client_of(client, "MemOSMemory"))
+        client.listen(dispatch)
+        self._client = client
+        self.address, self.client_name = client.address, name_of(client)
+        self._deliver(client)
+        return self
+
+    def close(self) -> None:
+        """Closes the client that this memory opened, when no other has it too; one it was handed is the caller's."""
+        if (client := self._given_back()) is not None:
+            client.close()
+
+    async def aclose(self) -> None:
+        """The same without blocking the loop."""
+        if (client := self._given_back()) is not None:
+            await client.aio.close()
+
+    @abstractmethod
+    def _deliver(self, client: MemOS | None) -> None:
+        """Puts into the outbox what is new."""
+
+    def _bound(self) -> MemOS | None:
+        """The client; a restored memory finds its own again, or goes without until one is attached."""
+        with self._lock:
+            if self._known() is None:
+                try:
+                    self._open(self.address)
+                except MemOSError as error:
+                    if not self._complained:
+                        _log.warning("a restored memory has no client (%s): attach(client)", type(error).__name__)
+                    self._complained = True
+            return self._client
+
+    async def _abound(self) -> MemOS | None:
+        return self._known() or await asyncio.to_thread(self._bound)
+
+    def _known(self) -> MemOS | None:
+        with self._lock:
+            again = client_named(self.client_name) if self._client is None else None
+            if again is not None:
+                self.attach(again)
+            return self._client
+
+    def _open(self, address: str | None) -> Self:
+        client = self._borrowed = borrow(address)
+        try:
+            return self.attach(client)
+        except MemOSError:
+            self.close()
+            raise
+
+    def _given_back(self) -> MemOS | None:
+        """The client to be closed, if any."""
+        with self._lock:
+            client, self._borrowed = self._borrowed, None
+        return client if client is not None and let_go(client) else None

@@ -1,0 +1,249 @@
+"""The outbox's file as its workers see it: whose turn it is, what is sent together, and what came of it."""
+# ruff: noqa: S608 -- every part of a statement is from this folder; values of the caller are bound
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from pydantic import ValidationError
+
+from memos_integrations.memory._queue import IN_LINE, Queue
+from memos_integrations.wire.call import MAX_PAGE
+from memos_integrations.wire.calls import AddMessage
+from memos_integrations.wire.readback import MOST, Delivered
+
+__all__ = ["Batch", "Doubt", "Line"]
+
+_MAX_BYTES: Final = 60_000  # of a call's entries together: within 40,000 tokens (contract §1.5) in any language
+_AGAIN: Final = "update entry set state = 'waiting', sent = null, looks = 0, unclear = 0 where number = ?"
+Row = tuple[int, bytes, int, int]  # number, body, messages, alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """What stands against a batch whose fate is not known: `looks` readings did not find it, `unclear` ones told
+    nothing, `faults` failures inside the server; and the last failure of its sending.
+    """
+
+    looks: int = 0
+    unclear: int = 0
+    faults: int = 0
+    error: str = ""
+    code: int = 0
+    words: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What is sent in one call: `entries` by number, by `holder` alone; the conversation failed `tries` times in a row.
+
+    `sent` is when it was first sent; unless it is `fresh`, its fate is not known since then.
+    """
+
+    conversation: int
+    holder: str
+    entries: tuple[int, ...]
+    call: AddMessage = field(repr=False)
+    tries: int
+    sent: float
+    fresh: bool
+    doubt: Doubt
+
+
+class Line(Queue):
+    """A conversation is one worker's at a time: he sends its first entries, and says what came of them."""
+
+    def next_due(self, destination: int) -> float | None:
+        """When there is something to do, at the earliest; None: nothing waits."""
+        first = """select min(case when holder is null then due else max(due, until) end) from conversation
+            where due is not null and destination = ?"""
+        with self.reading():
+            row = self.execute(first, (destination,)).fetchone()
+        return None if row[0] is None else float(row[0])
+
+    def next_orphan(self, destination: int) -> float | None:
+        """When the oldest open turn was opened; None: there is none."""
+        oldest = """select min(e.created) from entry e join conversation c on c.number = e.conversation
+            where e.state = 'open' and c.destination = ?"""
+        with self.reading():
+            row = self.execute(oldest, (destination,)).fetchone()
+        return None if row[0] is None else float(row[0])
+
+    def claim(self, destination: int, holder: str, now: float, until: float) -> Batch | None:
+        """The first entries of the conversation that has been due for longest, for `holder` alone `until` that time."""
+        first = """select number, tries from conversation where destination = ? and due <= ?
+            and (holder is null or until < ?) order by due limit 1"""
+        held = "update conversation set holder = ?, until = ? where number = ?"
+        with self.writing():
+            row = self.execute(first, (destination, now, now)).fetchone()
+            if row is None:
+                return None
+            conversation, tries = row
+            self.execute(held, (holder, until, conversation))
+            entries, fresh = self._under_way(conversation), False
+            if not entries:
+                entries, fresh = self._gathered(conversation, now), True
+            if not entries:
+                self._release(conversation, now, tries=0)
+                return None
+            numbers, call = tuple(entries), _joined([*entries.values()])
+            sent, doubt = self._doubt(numbers)
+        return Batch(
+            conversation=conversation,
+            holder=holder,
+            entries=numbers,
+            call=call,
+            tries=tries,
+            sent=sent,
+            fresh=fresh,
+            doubt=doubt,
+        )
+
+    def known(self, batch: Batch) -> list[Delivered]:
+        """What surely arrived in the batch's conversation of late."""
+        with self.reading():
+            found = "select digest, at from delivered where conversation = ? order by number"
+            return [Delivered(*row) for row in self.execute(found, (batch.conversation,)).fetchall()]
+
+    def delivered(self, batch: Batch, digests: Sequence[bytes], now: float) -> None:
+        """It arrived: its text is deleted, its digests are kept for comparing."""
+        with self._settling(batch) as mine:
+            if not mine:
+                return
+            self._each("delete from entry where number = ?", batch)
+            rows = [(batch.conversation, digest, now) for digest in digests]
+            self.execute_many("insert into delivered (conversation, digest, at) values (?, ?, ?)", rows)
+            oldest = """delete from delivered where conversation = ? and number <= (select number from delivered
+                where conversation = ? order by number desc limit 1 offset ?)"""
+            self.execute(oldest, (batch.conversation, batch.conversation, MAX_PAGE))
+            self._release(batch.conversation, now, tries=0)
+
+    def postponed(self, batch: Batch, now: float, *, due: float, asked: float = 0.0) -> None:
+        """It surely did not arrive, and is sent again when `due`; before `asked` the server wants nothing."""
+        with self._settling(batch) as mine:
+            if mine:
+                self._each(_AGAIN, batch)
+                self.execute("update conversation set asked = ? where number = ?", (asked, batch.conversation))
+                self._release(batch.conversation, now, tries=batch.tries + 1, due=max(due, asked))
+
+    def unsure(self, batch: Batch, now: float, *, due: float, doubt: Doubt) -> None:
+        """Nobody knows yet whether it arrived; it is looked for when `due`."""
+        noted = """update entry set looks = ?, unclear = ?, faults = ?, error = ?, code = ?, words = ?
+            where number = ?"""
+        values = (doubt.looks, doubt.unclear, doubt.faults, doubt.error, doubt.code, doubt.words)
+        with self._settling(batch) as mine:
+            if mine:
+                self.execute_many(noted, [(*values, number) for number in batch.entries])
+                self._release(batch.conversation, now, tries=batch.tries + 1, due=due)
+
+    def alone(self, batch: Batch, now: float) -> None:
+        """It was refused as a whole, so each entry goes alone: the others shall not share the fate of one."""
+        with self._settling(batch) as mine:
+            if mine:
+                self._each(_AGAIN, batch)
+                self._each("update entry set alone = 1 where number = ?", batch)
+                self._release(batch.conversation, now, tries=0)
+
+    def parked(self, batch: Batch, now: float, doubt: Doubt) -> None:
+        """Set aside for the user to decide; what comes after goes on."""
+        aside = "update entry set state = 'parked', error = ?, code = ?, words = ? where number = ?"
+        values = (doubt.error, doubt.code, doubt.words)
+        with self._settling(batch) as mine:
+            if mine:
+                self.execute_many(aside, [(*values, number) for number in batch.entries])
+                self._release(batch.conversation, now, tries=0)
+
+    def hurry(self, destination: int, now: float, longest: float) -> None:
+        """Shortens our own pauses to `longest` seconds; those that the server asked for stay."""
+        sooner = "update conversation set due = max(asked, min(due, ?)) where destination = ? and due > ?"
+        with self.writing():
+            self.execute(sooner, (now + longest, destination, now + longest))
+
+    def holders(self) -> list[str]:
+        """Who delivers something now."""
+        with self.reading():
+            rows = self.execute("select distinct holder from conversation where holder is not null").fetchall()
+        return [row[0] for row in rows]
+
+    def free(self, holder: str) -> None:
+        """Takes everything from `holder`, who is gone."""
+        with self.writing():
+            self.execute("update conversation set holder = null, until = 0 where holder = ?", (holder,))
+
+    @contextmanager
+    def _settling(self, batch: Batch) -> Iterator[bool]:
+        """A transaction, and whether the conversation is still the batch's holder's."""
+        held = "select 1 from conversation where number = ? and holder = ?"
+        with self.writing():
+            yield self.execute(held, (batch.conversation, batch.holder)).fetchone() is not None
+
+    def _under_way(self, conversation: int) -> dict[int, AddMessage]:
+        """What was sent without a reply that told its fate: together, as it was sent, before anything else."""
+        found = "select number, body from entry where conversation = ? and state = 'sending' order by number"
+        rows = self.execute(found, (conversation,)).fetchall()
+        calls = {number: self._read(number, body) for number, body in rows}
+        return {number: call for number, call in calls.items() if call is not None}
+
+    def _gathered(self, conversation: int, now: float) -> dict[int, AddMessage]:
+        """The next to be sent together, noted as being sent before they are."""
+        found = """select number, body, messages, alone from entry where conversation = ? and state = 'waiting'
+            order by number limit ?"""
+        rows: list[Row] = self.execute(found, (conversation, MOST)).fetchall()
+        calls = dict[int, AddMessage]()
+        for number, body, _, _ in rows[: _fitting(rows)]:
+            call = self._read(number, body)
+            if call is None or any(_marks(call) != _marks(other) for other in calls.values()):
+                break
+            calls[number] = call
+        sending = "update entry set state = 'sending', sent = ? where number = ?"
+        self.execute_many(sending, [(now, number) for number in calls])
+        return calls
+
+    def _read(self, number: int, body: bytes) -> AddMessage | None:
+        """The call of an entry; one that can't be read (another version's, damaged) is parked."""
+        try:
+            return AddMessage.model_validate_json(body)
+        except ValidationError:
+            self.execute("update entry set state = 'parked', error = 'Invalid' where number = ?", (number,))
+            return None
+
+    def _doubt(self, numbers: tuple[int, ...]) -> tuple[float, Doubt]:
+        """When they were first sent, and what stands against them since."""
+        found = "select sent, looks, unclear, faults, error, code, words from entry where number = ?"
+        rows = [self.execute(found, (number,)).fetchone() for number in numbers]
+        sent, looks, unclear, faults, error, code, words = max(rows, key=lambda row: int(row[3]))
+        return sent, Doubt(looks=looks, unclear=unclear, faults=faults, error=error, code=code, words=words)
+
+    def _each(self, statement: str, batch: Batch) -> None:
+        self.execute_many(statement, [(number,) for number in batch.entries])
+
+    def _release(self, conversation: int, now: float, *, tries: int, due: float | None = None) -> None:
+        """Lets the conversation go: due again when there is more in line."""
+        more = f"select 1 from entry where conversation = ? and {IN_LINE} limit 1"
+        if self.execute(more, (conversation,)).fetchone() is None:
+            due = None
+        elif due is None:
+            due = now
+        left = "update conversation set holder = null, until = 0, tries = ?, due = ? where number = ?"
+        self.execute(left, (tries, due, conversation))
+
+
+def _fitting(rows: Sequence[Row]) -> int:
+    """How many of `rows` fit into one call; the first does."""
+    messages, size = 0, 0
+    for count, (_, body, length, alone) in enumerate(rows):
+        messages, size = messages + length, size + len(body)
+        if count and (alone or rows[0][3] or messages > MOST or size > _MAX_BYTES):
+            return count
+    return len(rows)
+
+
+def _marks(call: AddMessage) -> AddMessage:
+    return call.model_copy(update={"messages": ()})
+
+
+def _joined(calls: Sequence[AddMessage]) -> AddMessage:
+    """One call with the messages of all, which agree in everything else."""
+    messages = tuple(message for call in calls for message in call.turns)
+    return calls[0] if len(calls) == 1 else calls[0].model_copy(update={"messages": messages})

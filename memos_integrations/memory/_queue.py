@@ -1,0 +1,294 @@
+"""The outbox's file as callers see it: what is handed in, what waits, what is known. Every value is bound."""
+# ruff: noqa: S608 -- every part of a statement is from this file; values of the caller are bound
+
+import hashlib
+import os
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from memos_integrations._file import PRIVATE, File
+from memos_integrations._layout import migrate, pragma
+from memos_integrations.errors import OutboxFull
+from memos_integrations.memory._outbox_schema import APPLICATION, MIGRATIONS
+from memos_integrations.wire.calls import AddMessage
+from memos_integrations.wire.message import Message
+
+__all__ = ["IN_LINE", "Count", "Listed", "Queue", "State"]
+
+State = str
+OPEN: Final = "open"
+WAITING: Final = "waiting"
+SENDING: Final = "sending"
+PARKED: Final = "parked"
+IN_LINE: Final = "state in ('waiting', 'sending')"
+_CHOSEN: Final = """(? is null or number = ?)
+    and (? is null or conversation in (select number from conversation where destination = ?))"""
+_KEPT: Final = 30 * 86_400.0  # seconds that a turn is known by its name, and what was delivered by its digests
+_MAX_KNOWN: Final = 4_096  # conversations whose numbers are kept at hand
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An entry of the outbox, without its text."""
+
+    number: int
+    address: str
+    owner: str
+    conversation_id: str
+    state: State
+    messages: int
+    created: float
+    error: str
+    code: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many entries of a destination are in one state; `oldest`: when the first of them was handed in."""
+
+    destination: int
+    state: State
+    entries: int
+    messages: int
+    oldest: float
+
+
+class Queue(File):
+    """What is to be delivered, in one file that only its owner may read; text is deleted with its delivery."""
+
+    def __init__(self, path: str, *, max_bytes: int) -> None:
+        if path not in PRIVATE:
+            _make_private(path)
+        super().__init__(path, "NORMAL", application=APPLICATION)
+        self._max_bytes = max_bytes
+        try:
+            with self.writing():
+                migrate(self, MIGRATIONS, APPLICATION)
+                self.execute("insert or ignore into setting values ('salt', ?)", (secrets.token_hex(16),))
+                self._page = pragma(self, "page_size")
+                self.salt = bytes.fromhex(self.execute("select value from setting where name = 'salt'").fetchone()[0])
+        except BaseException:
+            self.close()
+            raise
+
+    def digest(self, *words: str) -> bytes:
+        """Of words that are to be known again; with this file's salt, so that short ones can't be looked up."""
+        return hashlib.blake2b("\0".join(words).encode("utf-8", "replace"), key=self.salt, digest_size=16).digest()
+
+    def destination(self, address: str, account: str) -> int:
+        """The number of that destination, made if need be."""
+        with self.writing():
+            values = (address, account)
+            self.execute("insert or ignore into destination (address, account) values (?, ?)", values)
+            found = self.execute("select number from destination where address = ? and account = ?", values)
+            return int(found.fetchone()[0])
+
+    def put(self, destination: int, call: AddMessage, turn: str | None, now: float) -> tuple[int, bool]:
+        """Puts `call` in line, and closes the turn of that name: what of it was handed in before is left out.
+
+        The number of messages put, and whether nothing of the conversation was in line before. Raises `OutboxFull`.
+        """
+        with self.writing():
+            self._check_room()
+            conversation, due = self._conversation(destination, call)
+            if turn is None:
+                left = self._insert(conversation, WAITING, None, call, now)
+            else:
+                left = self._close(conversation, call, self.digest(turn), now)
+            if left and due is None:
+                self._make_due(conversation, now)
+        return left, left > 0 and due is None
+
+    def open(self, destination: int, call: AddMessage, turn: str, now: float) -> bool:
+        """Keeps the user's words of a turn that has no answer yet; whether earlier ones go alone now because of it."""
+        name = self.digest(turn)
+        with self.writing():
+            self._check_room()
+            conversation, _ = self._conversation(destination, call)
+            if self._spoken(conversation, name):
+                return False
+            earlier = "update entry set state = 'waiting', turn = null where conversation = ? and state = 'open'"
+            released = self.execute(earlier, (conversation,)).rowcount > 0
+            if released:
+                self._make_due(conversation, now)
+            self._insert(conversation, OPEN, name, call, now)
+            self._note_spoken(conversation, name, [self._print(message) for message in call.turns], now)
+        return released
+
+    def knows(self, destination: int, call: AddMessage, turn: str) -> bool:
+        """Whether words of that turn of `call`'s conversation were handed in of late, whatever came of them."""
+        found = """select 1 from spoken s join conversation c on c.number = s.conversation
+            where c.destination = ? and c.owner = ? and c.name = ? and s.turn = ?"""
+        with self.reading():
+            return self.execute(found, (destination, *_place(call), self.digest(turn))).fetchone() is not None
+
+    def opened(self, destination: int, call: AddMessage, turn: str) -> AddMessage | None:
+        """What `open` kept for that turn, None when it is closed; `call` tells the conversation."""
+        found = """select e.body from entry e join conversation c on c.number = e.conversation where c.destination = ?
+            and c.owner = ? and c.name = ? and e.turn = ? and e.state = 'open'"""
+        with self.reading():
+            row = self.execute(found, (destination, *_place(call), self.digest(turn))).fetchone()
+        return AddMessage.model_validate_json(row[0]) if row else None
+
+    def orphaned(self, destination: int, before: float, now: float) -> int:
+        """Lets the words of turns that were opened `before` that time go alone; returns how many."""
+        found = """select e.number, e.conversation from entry e join conversation c on c.number = e.conversation
+            where e.state = 'open' and e.created < ? and c.destination = ?"""
+        with self.writing():
+            rows = self.execute(found, (before, destination)).fetchall()
+            for number, conversation in rows:
+                self.execute("update entry set state = 'waiting', turn = null where number = ?", (number,))
+                self._make_due(conversation, now)
+        return len(rows)
+
+    def in_line(self, destination: int, owner: str, name: str) -> list[tuple[int, AddMessage, bool]]:
+        """What waits for that conversation, in order: its number, the call, and whether it may have arrived already."""
+        found = f"""select e.number, e.body, e.state = 'sending' from entry e join conversation c
+            on c.number = e.conversation where c.destination = ? and c.owner = ? and c.name = ? and e.{IN_LINE}
+            order by e.number"""
+        with self.reading():
+            rows = self.execute(found, (destination, owner, name)).fetchall()
+        return [(number, AddMessage.model_validate_json(body), bool(sent)) for number, body, sent in rows]
+
+    def undelivered(self, destination: int) -> int:
+        """How many entries of `destination` are in line."""
+        found = f"""select count(*) from entry e join conversation c on c.number = e.conversation
+            where e.{IN_LINE} and c.destination = ?"""
+        with self.reading():
+            return int(self.execute(found, (destination,)).fetchone()[0])
+
+    def counts(self) -> list[Count]:
+        """Entries by destination and state."""
+        found = """select c.destination, e.state, count(*), sum(e.messages), min(e.created) from entry e
+            join conversation c on c.number = e.conversation group by c.destination, e.state"""
+        with self.reading():
+            return [Count(*row) for row in self.execute(found).fetchall()]
+
+    def listed(self, states: Sequence[State] = (), destination: int | None = None) -> list[Listed]:
+        """The entries of `destination` (None: of all) that are in one of `states` (none: in any), in order."""
+        of_states = f"and e.state in ({', '.join('?' * len(states))})" if states else ""
+        found = f"""select e.number, d.address, c.owner, c.name, e.state, e.messages, e.created, e.error, e.code,
+            e.words from entry e join conversation c on c.number = e.conversation
+            join destination d on d.number = c.destination
+            where (? is null or d.number = ?) {of_states} order by e.number"""
+        with self.reading():
+            rows = self.execute(found, (destination, destination, *states)).fetchall()
+        return [Listed(*row) for row in rows]
+
+    def retry(self, number: int | None, now: float, destination: int | None = None) -> int:
+        """Puts what is parked in line again: that entry, or all (of `destination`, if given); returns how many."""
+        found = f"select number, conversation from entry where state = 'parked' and {_CHOSEN}"
+        again = """update entry set state = 'waiting', sent = null, looks = 0, unclear = 0, faults = 0, alone = 1,
+            error = '', code = 0, words = '' where number = ?"""
+        with self.writing():
+            rows = self.execute(found, (number, number, destination, destination)).fetchall()
+            for entry, conversation in rows:
+                self.execute(again, (entry,))
+                self._make_due(conversation, now)
+        return len(rows)
+
+    def drop(self, number: int | None, destination: int | None = None) -> int:
+        """Deletes that entry, unless it is just being sent, or all that are parked; returns how many."""
+        which = f"delete from entry where state = case when ? is null then 'parked' else state end and {_CHOSEN}"
+        with self.writing():
+            values = (number, number, number, destination, destination)
+            dropped = self.execute(f"{which} and state <> 'sending'", values).rowcount
+        self.cut_log()
+        return dropped
+
+    def forget(self, now: float) -> None:
+        """Deletes what is too old to be asked for, and cuts the log, which may hold deleted text."""
+        with self.writing():
+            for table in ("spoken", "delivered"):
+                self.execute(f"delete from {table} where at < ?", (now - _KEPT,))
+            self.execute(
+                """delete from conversation where due is null
+                and not exists (select 1 from entry where conversation = conversation.number)
+                and not exists (select 1 from spoken where conversation = conversation.number)
+                and not exists (select 1 from delivered where conversation = conversation.number)"""
+            )
+        self.cut_log()
+
+    def _check_room(self) -> None:
+        pages = pragma(self, "page_count") - pragma(self, "freelist_count")
+        if pages * self._page >= self._max_bytes:
+            raise OutboxFull(
+                f"the outbox holds {self._max_bytes >> 20} MiB, as much as it may: let it deliver (client.flush()), "
+                "drop what is parked (memos-integrations outbox drop), or give it more room (OutboxOptions)"
+            )
+
+    def _conversation(self, destination: int, call: AddMessage) -> tuple[int, float | None]:
+        """Its number, made if need be, and when its first entry is due."""
+        key = (destination, *_place(call))
+        found = "select number, due from conversation where destination = ? and owner = ? and name = ?"
+        row = self.execute(found, key).fetchone()
+        if row is None:
+            new = "insert into conversation (destination, owner, name) values (?, ?, ?)"
+            row = (self.execute(new, key).lastrowid, None)
+        return int(row[0]), row[1]
+
+    def _insert(self, conversation: int, state: State, turn: bytes | None, call: AddMessage, now: float) -> int:
+        new = "insert into entry (conversation, state, turn, body, messages, created) values (?, ?, ?, ?, ?, ?)"
+        self.execute(new, (conversation, state, turn, call.body(), len(call.turns), now))
+        return len(call.turns)
+
+    def _make_due(self, conversation: int, now: float) -> None:
+        self.execute(
+            "update conversation set due = max(?, asked) where number = ? and due is null", (now, conversation)
+        )
+
+    def _close(self, conversation: int, call: AddMessage, turn: bytes, now: float) -> int:
+        """Puts what of the turn was not handed in yet; the turn's own open entry becomes all of it."""
+        known, prints = self._spoken(conversation, turn), [self._print(message) for message in call.turns]
+        opened = "select number from entry where conversation = ? and turn = ? and state = 'open'"
+        row = self.execute(opened, (conversation, turn)).fetchone() if known else None
+        if row is not None:
+            closed = "update entry set state = 'waiting', turn = null, body = ?, messages = ? where number = ?"
+            self.execute(closed, (call.body(), len(call.turns), row[0]))
+            self._note_spoken(conversation, turn, prints, now)
+            return len(call.turns)
+        rest = _left(call.turns, prints, known)
+        if rest:
+            self._insert(conversation, WAITING, None, call.model_copy(update={"messages": rest}), now)
+            self._note_spoken(conversation, turn, [*(Counter(known) | Counter(prints)).elements()], now)
+        return len(rest)
+
+    def _spoken(self, conversation: int, turn: bytes) -> list[bytes]:
+        found = "select digests from spoken where conversation = ? and turn = ?"
+        row = self.execute(found, (conversation, turn)).fetchone()
+        return [row[0][i : i + 16] for i in range(0, len(row[0]), 16)] if row else []
+
+    def _note_spoken(self, conversation: int, turn: bytes, prints: Sequence[bytes], now: float) -> None:
+        self.execute("insert or replace into spoken values (?, ?, ?, ?)", (conversation, turn, b"".join(prints), now))
+
+    def _print(self, message: Message) -> bytes:
+        return self.digest(message.model_dump_json(exclude={"chat_time"}, exclude_none=True))
+
+
+def _left(messages: Sequence[Message], prints: Sequence[bytes], known: Sequence[bytes]) -> tuple[Message, ...]:
+    """Those of `messages` that are not known."""
+    had, rest = Counter(known), []
+    for message, mark in zip(messages, prints, strict=True):
+        if had[mark]:
+            had[mark] -= 1
+        else:
+            rest.append(message)
+    return tuple(rest)
+
+
+def _place(call: AddMessage) -> tuple[str, str]:
+    """Whose conversation it is, and its name."""
+    owner = "\n".join(call.users) if call.users else "\n".join(("", *call.agents))
+    return owner, call.conversation_id or ""
+
+
+def _make_private(path: str) -> None:
+    """The file, if it is not there: for its owner alone, as are the log and the index that SQLite sets beside it."""
+    with suppress(FileExistsError):
+        os.close(os.open(Path(path), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

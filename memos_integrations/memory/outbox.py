@@ -1,0 +1,283 @@
+"""The outbox: what is to be written waits in a file until MemOS has it, each turn once."""
+
+import logging
+import math
+import os
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from memos_integrations._file import PRIVATE
+from memos_integrations.client import MemOS, OutboxOptions
+from memos_integrations.errors import Invalid, ServerFault, Unreachable, Unsupported
+from memos_integrations.memory._crew import Crew
+from memos_integrations.memory._delivery import Delivery
+from memos_integrations.memory._holders import is_gone, new_holder, retire
+from memos_integrations.memory._line import Line
+from memos_integrations.memory._queue import Count, Listed, State
+from memos_integrations.wire.calls import AddMessage
+
+__all__ = ["Outbox", "OutboxStatus", "outbox_file"]
+
+_log = logging.getLogger(__name__)
+_MEMORY = ":memory:"
+_POLL = 5.0  # seconds between two looks for what other processes left behind
+_STEP = 0.1  # seconds between two looks at what other processes deliver, while somebody waits for it
+_GRACE = 15.0  # seconds beyond a call's deadline for which a conversation is still its holder's
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxStatus:
+    """What the outbox holds for a client's destination: entries that wait, whose turn is open, that are parked.
+
+    `messages` are those of all three, `oldest_seconds` is how long the oldest that waits has waited (0.0: none does).
+    `elsewhere` counts entries of destinations that this client does not open: they wait for a client of theirs.
+    """
+
+    path: str
+    waiting: int
+    open: int
+    parked: int
+    messages: int
+    oldest_seconds: float
+    elsewhere: int
+
+
+class Outbox:
+    """What is to be written waits here, in one file that outlives the process, until MemOS has it: each turn once.
+
+    `Outbox.of(client)` is the one of a client; adapters put their turns in it. Threads of its own deliver them: in
+    order within a conversation, several conversations at once, neighbours of one conversation in one call. Several
+    clients and processes may share a file; an entry leaves through a client of its own address and key alone.
+
+    A write that surely was not applied is sent again, after growing pauses and when the server asked for it. One whose
+    fate is unknown is looked for first, in the conversation's newest 50 messages; what can't be read back is sent
+    once. What is refused, and what nobody can find out about, is parked: see `entries`, `retry` and `drop`.
+    """
+
+    def __init__(self, client: MemOS, options: OutboxOptions | None = None) -> None:
+        self._client, self._options = client, options or client.outbox_options
+        self._line, self._path = _opened(self._options)
+        account = client.account(self._line.salt)
+        self._destination = self._line.destination(client.address, account)
+        self._delivery = Delivery(client, self._line, self._undelivered)
+        self._crew = Crew(self._step)
+        self._holder = new_holder()
+        self._stopped, self._polled = False, -math.inf
+        self._lock, self._spare = threading.Lock(), None
+        weakref.finalize(self, _end, self._crew, self._line).atexit = False
+        client.on_flush(self.flush)
+        client.on_close(self._stop)
+        if self._path not in PRIVATE:
+            self._crew.wake()  # what an earlier process left
+
+    _spare: "Outbox | None"
+
+    @staticmethod
+    def of(client: MemOS) -> "Outbox":
+        """The outbox of `client`, opened now if need be, which reads and writes a file."""
+        return client.share(Outbox, lambda: Outbox(client))
+
+    def put(self, call: AddMessage, turn: str | None = None) -> int:
+        """Puts `call` in line and returns when that is in the file; the number of messages put.
+
+        `turn` names the turn that it closes: what of it was put before is left out. Raises `OutboxFull`, and
+        `Unreachable` when the client is closed.
+        """
+        self._check_open()
+        try:
+            messages, first = self._line.put(self._destination, call, turn, time.time())
+        except (ServerFault, Unsupported) as error:
+            return self._spared(error).put(call, turn)
+        if first:  # else whoever delivers the conversation goes on with it
+            self._crew.wake()
+        return messages
+
+    def open(self, call: AddMessage, turn: str) -> None:
+        """Keeps the user's words of a turn until it is closed by `put`. Unless it is, they are written alone: when the
+        conversation's next turn opens, or after `orphan_after` seconds. Raises what `put` raises.
+        """
+        self._check_open()
+        try:
+            released = self._line.open(self._destination, call, turn, time.time())
+        except (ServerFault, Unsupported) as error:
+            self._spared(error).open(call, turn)
+            return
+        if released or not self._crew.busy:
+            self._crew.wake()
+
+    def opened(self, call: AddMessage, turn: str) -> AddMessage | None:
+        """What `open` keeps for that turn of `call`'s conversation; None when it is closed."""
+        kept = self._line.opened(self._destination, call, turn)
+        return kept if kept is not None or self._spare is None else self._spare.opened(call, turn)
+
+    def knows(self, call: AddMessage, turn: str) -> bool:
+        """Whether words of that turn were put or kept here in the last 30 days, whatever came of them."""
+        known = self._line.knows(self._destination, call, turn)
+        return known or (self._spare is not None and self._spare.knows(call, turn))
+
+    def waiting(self, user_id: str, conversation_id: str) -> list[tuple[int, AddMessage, bool]]:
+        """What waits for that conversation, in order: an entry's number, its call, and whether it may have arrived."""
+        return self._line.in_line(self._destination, user_id, conversation_id)
+
+    def flush(self, timeout: float | None = None) -> int:
+        """Waits until nothing is in line, `timeout` seconds at most (None: the client's deadline); how much is left.
+
+        Meanwhile our own pauses between tries are short; those that the server asked for are not. Parked entries and
+        open turns are not waited for.
+        """
+        limit = time.monotonic() + (self._client.deadline if timeout is None else timeout)
+        if self._crew.includes_me():
+            return self._undelivered()  # asked by a listener of ours: it can't wait for itself
+        if self._client.closing and self._path in PRIVATE and not self._stopped:
+            self._line.orphaned(self._destination, math.inf, time.time())  # nobody can answer them any more
+        self._delivery.hurried = True
+        try:
+            while (left := self._undelivered()) and not self._stopped and (now := time.monotonic()) < limit:
+                self._help(limit - now)
+        finally:
+            self._delivery.hurried = False
+        return left
+
+    def status(self) -> OutboxStatus:
+        """What it holds: counts and seconds, no text."""
+        counts = self._line.counts()
+        mine = {count.state: count for count in counts if count.destination == self._destination}
+        waits = [mine[state] for state in ("waiting", "sending") if state in mine]
+        return OutboxStatus(
+            path=self._path,
+            waiting=sum(count.entries for count in waits),
+            open=_entries(mine.get("open")),
+            parked=_entries(mine.get("parked")),
+            messages=sum(count.messages for count in mine.values()),
+            oldest_seconds=max((time.time() - count.oldest for count in waits), default=0.0),
+            elsewhere=sum(count.entries for count in counts if count.destination != self._destination),
+        )
+
+    def entries(self, *states: State) -> list[Listed]:
+        """Every entry of this client's destination, or those that are "open", "waiting", "sending" or "parked"."""
+        return self._line.listed(states, self._destination)
+
+    def retry(self, number: int | None = None) -> int:
+        """Puts that parked entry in line again, or all of them; returns how many."""
+        again = self._line.retry(number, time.time(), self._destination)
+        self._crew.wake()
+        return again
+
+    def drop(self, number: int | None = None) -> int:
+        """Deletes that entry, unless it is being sent, or all that are parked, with their text; returns how many."""
+        return self._line.drop(number, self._destination)
+
+    def _help(self, seconds: float) -> None:
+        """Sees to it that something is done, and waits for it; without a thread to do it, does it."""
+        self._line.hurry(self._destination, time.time(), self._client.retry.first)
+        pause = seconds if self._path in PRIVATE else min(seconds, _STEP)
+        if self._crew.wake():
+            self._crew.wait(pause)
+        elif (wait := self._step(seconds)) > 0:
+            self._crew.wait(min(wait, pause))
+
+    def _step(self, limit: float = math.inf) -> float:
+        """Delivers one batch within `limit` seconds; else the seconds until there may be one."""
+        if self._stopped:
+            return math.inf
+        if (quiet := self._delivery.quiet) > 0:
+            return quiet
+        now, seconds = time.time(), min(self._client.deadline, max(limit, 0.001))
+        self._tidy(now)
+        batch = self._line.claim(self._destination, self._holder, now, now + seconds + _GRACE)
+        if batch is None:
+            return self._wait(now)
+        due = self._line.next_due(self._destination)
+        if due is not None and due <= now:
+            self._crew.wake()
+        self._delivery.deliver(batch, seconds)
+        return 0.0
+
+    def _tidy(self, now: float) -> None:
+        """Frees what processes hold that are gone, and lets go what nobody came back for."""
+        if time.monotonic() - self._polled < _POLL:
+            return
+        self._polled = time.monotonic()
+        for holder in self._line.holders():
+            if is_gone(holder):
+                self._line.free(holder)
+        self._line.orphaned(self._destination, now - self._options.orphan_after, now)
+
+    def _wait(self, now: float) -> float:
+        due, opened = self._line.next_due(self._destination), self._line.next_orphan(self._destination)
+        times = [] if due is None else [due - now]
+        if opened is not None:
+            times.append(opened + self._options.orphan_after - now)
+        if self._path not in PRIVATE:
+            times.append(_POLL)
+        return max(0.001, min(times)) if times else math.inf
+
+    def _undelivered(self) -> int:
+        return 0 if self._stopped else self._line.undelivered(self._destination)
+
+    def _check_open(self) -> None:
+        if self._stopped:
+            raise Unreachable("this client is closed: make a new one", sent=False)
+
+    def _spared(self, error: Exception) -> "Outbox":
+        """Another in memory, for what the file does not take. A full disk shall lose nothing while we live."""
+        if self._path in PRIVATE:
+            raise error
+        with self._lock:
+            if self._spare is None:
+                _log.warning("the outbox's file takes nothing (%s): turns wait in this process", type(error).__name__)
+                kept = OutboxOptions(path=_MEMORY, orphan_after=self._options.orphan_after)
+                self._spare = Outbox(self._client, kept)
+            return self._spare
+
+    def _stop(self) -> None:
+        """Ends the threads, whatever is left: the client is closed. A send under way ends when its connection goes."""
+        self._stopped = True
+        self._crew.stop()
+        with suppress(ServerFault, Unsupported):
+            if not self._crew.busy:
+                self._line.free(self._holder)
+            self._line.forget(time.time())
+        retire(self._holder)
+        self._line.close()
+
+
+@contextmanager
+def outbox_file(path: str | os.PathLike[str]) -> Iterator[Line]:
+    """An outbox's file to look into, of all its destinations; closed on leaving. Raises `Invalid`, `Unsupported`."""
+    if not Path(path).is_file():
+        raise Invalid("there is no outbox at this path: nothing waits there", field="path", rule="missing")
+    line = Line(str(path), max_bytes=1 << 62)
+    try:
+        yield line
+    finally:
+        line.close()
+
+
+def _opened(options: OutboxOptions) -> tuple[Line, str]:
+    """The file; where it can't be used, one in memory, since a broken disk shall not end a chat."""
+    path, room = str(options.path or _MEMORY), options.max_megabytes * _MIB
+    try:
+        if path not in PRIVATE:
+            Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Line(path, max_bytes=room), path
+    except (OSError, ServerFault, Unsupported) as error:
+        if path in PRIVATE:
+            raise
+        _log.warning("the outbox's file can't be used (%s): turns wait in this process alone", type(error).__name__)
+        return Line(_MEMORY, max_bytes=room), _MEMORY
+
+
+def _end(crew: Crew, line: Line) -> None:
+    crew.stop()
+    line.close()
+
+
+def _entries(count: Count | None) -> int:
+    return 0 if count is None else count.entries

@@ -1,0 +1,180 @@
+"""The law of `verdict`: THERE only if it was applied, ABSENT only if it was not, on any server's any conversation."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from memos_integrations.wire.answers import StoredMessage, Time
+from memos_integrations.wire.calls import AddMessage
+from memos_integrations.wire.readback import Delivered, Sought, Verdict, digests, heard, said, verdict
+
+START = 1_780_000_000.0
+NEAR = 5.0  # seconds in which an unknown writer's equal message can't be told from ours by anybody
+HOUR = 3600
+
+
+def mark(role: str, text: str) -> bytes:
+    return f"{role}:{text}".encode()
+
+
+@dataclass(frozen=True)
+class Said:
+    """One call: `gap` seconds after the one before was over, it takes `took`, and is applied at that `share` of it."""
+
+    texts: tuple[str, ...]
+    gap: float
+    took: float = 0.0
+    share: float = 0.0
+    ours: bool = True
+    fate: str = "known"  # of ours: known, or in doubt and "applied" or "lost"
+    delay: int = 0  # seconds between chat_time and the call
+
+
+@dataclass(frozen=True)
+class World:
+    """A server: how it tells times, and by how much our idea of its clock is wrong."""
+
+    told: str = "milliseconds"  # or text
+    zone: float = 0.0  # hours between the server's zone and the one we think
+    error: float = 0.0
+    chat: str = "none"  # chat_time is sent: "sent"; and told as create_time: "told"; always the same one: "same"
+    skew: float = 0.0  # seconds between our clock and the server's
+
+
+@dataclass
+class Story:
+    """What happened up to a write that met a fault."""
+
+    world: World
+    clock: float = START
+    stored: list[tuple[float, StoredMessage]] = field(default_factory=list)
+    known: list[Delivered] = field(default_factory=list)
+    others: list[tuple[float, str]] = field(default_factory=list)
+    ours: list[tuple[float, float]] = field(default_factory=list)
+
+    def chat_time(self, one: Said) -> float | None:
+        if self.world.chat == "none":
+            return None
+        return START - 1000.0 if self.world.chat == "same" else float(int(self.clock) - one.delay)
+
+    def call(self, one: Said) -> AddMessage:
+        at = self.chat_time(one)
+        when = {} if at is None else {"chat_time": f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"}
+        return AddMessage(messages=[{"role": "user", "content": t, **when} for t in one.texts], user_id="u")
+
+    def tell(self, moment: float) -> Time:
+        if self.world.told == "milliseconds":
+            return round(moment * 1000)
+        zone = timezone(timedelta(hours=self.world.zone))
+        return f"{datetime.fromtimestamp(moment, UTC).astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+    def store(self, one: Said, moment: float, chat: float | None) -> None:
+        told: Time = self.tell(moment)
+        if chat is not None and self.world.chat in {"told", "same"}:  # as it came, in the zone that we think
+            told = f"{datetime.fromtimestamp(chat, UTC):%Y-%m-%d %H:%M:%S}"
+        shown = moment if chat is None or self.world.chat == "sent" else chat
+        self.stored += [(shown, StoredMessage(role="user", content=text, create_time=told)) for text in one.texts]
+
+    def happen(self, one: Said) -> None:
+        self.clock += one.gap
+        begun = self.clock
+        applied = begun + one.share * one.took
+        if not one.ours:
+            self.others += [(begun, text) for text in one.texts]
+            self.store(one, begun, None)
+            return
+        if one.fate != "lost":
+            self.store(one, applied, self.chat_time(one))
+        self.clock += one.took
+        over = self.clock + self.world.error
+        self.ours.append((begun, self.clock))
+        marks = digests(self.call(one).turns, mark)
+        self.known += [Delivered(each, over, over - one.took, one.fate == "known") for each in marks]
+
+    def newest(self) -> list[StoredMessage]:
+        return [message for _, message in sorted(self.stored, key=lambda pair: pair[0])[-50:]]
+
+    def read(self, one: Said, *, applied: bool, waited: float) -> Verdict:
+        """Sends `one`, which is applied or not, and reads back `waited` seconds later."""
+        self.clock += one.gap
+        begun, call = self.clock, self.call(one)
+        if applied:
+            self.store(one, begun + one.share * min(one.took, waited), self.chat_time(one))
+        self._must_be_fair(one, begun, begun + waited, call)
+        since = begun + self.world.error
+        sought = Sought(digests(call.turns, mark), said(call, UTC), since, since + waited)
+        told = self.newest()
+        return verdict(sought, heard(told, mark, UTC), self.known, full=len(told) >= 50)
+
+    def _must_be_fair(self, one: Said, begun: float, now: float, call: AddMessage) -> None:
+        """Leaves out what the docstring of `verdict` says that nobody could know."""
+        spans = [(begun, now), *self.ours, *((at, at) for at in said(call, UTC))]
+        offset = self.world.zone * HOUR if self.world.told == "text" else 0.0
+        for at, text in self.others:
+            for first, last in spans:
+                assume(text not in one.texts or not first - NEAR <= at <= last + NEAR)
+                assume(text not in one.texts or not first - NEAR <= at + offset <= last + NEAR)
+
+
+def alone(*past: Said, world: World | None = None) -> Story:
+    story = Story(world or World())
+    for one in past:
+        story.happen(one)
+    return story
+
+
+gaps = st.sampled_from([0.0, 0.3, 1.0, 2.0, 3.0, 4.0, 30.0, 900.0, 3600.0, 7200.0, 28_800.0, 259_200.0]) | st.floats(
+    0, 9
+)
+batches = st.lists(st.sampled_from(["ok", "fine"]), min_size=1, max_size=3).map(tuple)
+shares = st.sampled_from([0.0, 0.5, 1.0])
+ours = st.builds(Said, batches, gaps, st.sampled_from([0.0, 0.1, 2.0, 8.0]), shares)
+anyone = st.builds(
+    Said,
+    batches,
+    gaps,
+    st.sampled_from([0.0, 0.1, 2.0, 8.0]),
+    shares,
+    st.booleans(),
+    st.sampled_from(["known", "known", "applied", "lost"]),
+    st.sampled_from([0, 1, 60, 3600]),
+)
+worlds = st.builds(
+    World,
+    st.sampled_from(["milliseconds", "text"]),
+    st.sampled_from([0.0, 0.0, 1.0, -1.0, 2.0, 5.5, 8.0, -8.0, -10.0]),
+    st.floats(-1.0, 0.5),
+    st.sampled_from(["none", "none", "sent", "told", "same"]),
+)
+waits = st.sampled_from([0.05, 1.0, 5.0, 30.0, 3000.0])
+
+
+@settings(max_examples=1500, deadline=None)
+@given(worlds, st.lists(anyone, max_size=12), st.integers(0, 60), anyone, waits, st.booleans())
+def test_a_verdict_is_never_wrong(
+    world: World, past: list[Said], crowd: int, one: Said, waited: float, applied: bool
+) -> None:
+    story = Story(world)
+    for each in [*past[:4], *[Said(("hm",), 0.2, ours=crowd % 2 == 0)] * crowd, *past[4:]]:
+        story.happen(each)
+    found = story.read(one, applied=applied, waited=waited)
+    assert found in ({Verdict.THERE, Verdict.UNCLEAR} if applied else {Verdict.ABSENT, Verdict.UNCLEAR})
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    st.builds(World, st.sampled_from(["milliseconds", "text"]), st.just(0.0), st.floats(-1.0, 0.5)),
+    st.lists(ours, max_size=12),
+    ours,
+    waits,
+    st.booleans(),
+)
+def test_who_writes_alone_always_learns_it(
+    world: World, past: list[Said], one: Said, waited: float, applied: bool
+) -> None:
+    found = alone(*past, world=world).read(one, applied=applied, waited=waited)
+    assert found is (Verdict.THERE if applied else Verdict.ABSENT)
