@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test format lint types imports unit coverage floors bench clean
+.PHONY: help demo test format lint types imports unit coverage floors exits bench clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -53,10 +53,26 @@ floors:  ## the tests on the oldest versions that pyproject.toml allows
 	.venv-floors/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-floors.txt --editable '.[dev]'
 	.venv-floors/bin/python -m pytest -q -W default  # old frameworks warn of their own age
 
+exits:  ## that what waits is delivered when Python ends, on 3.11, 3.12 and 3.13 (of pyenv, too)
+	@for version in 3.11 3.12 3.13; do \
+		found=; \
+		for python in python$$version "$${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version".*/bin/python; do \
+			"$$python" -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != sys.argv[1])' $$version 2>/dev/null || continue; \
+			found=$$python; break; \
+		done; \
+		test -n "$$found" || { echo "there is no Python $$version here"; missing="$$missing $$version"; continue; }; \
+		echo "Python $$version: $$found"; \
+		rm -rf .venv-exits && "$$found" -m venv .venv-exits && \
+		.venv-exits/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+			--editable . pytest pytest-asyncio && \
+		.venv-exits/bin/python -m pytest -q tests/outbox/test_exits.py || failed="$$failed $$version"; \
+	done; \
+	test -z "$$missing$$failed" || { echo "missing:$${missing:- none}; failed:$${failed:- none}"; exit 1; }
+
 bench: $(VENV)/.dev  ## what a turn, a call over HTTP and an import cost
 	$(BIN)/python benchmarks/turn.py
 	$(BIN)/python benchmarks/transport.py
 	$(BIN)/python benchmarks/imports.py
 
 clean:  ## take away what make made
-	rm -rf $(VENV) .venv-floors .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist build
+	rm -rf $(VENV) .venv-floors .venv-exits .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist build

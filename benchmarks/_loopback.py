@@ -98,6 +98,7 @@ def _all(make: Any) -> list[dict[str, Any]]:
 ANSWER = json.dumps(_answer(), separators=(",", ":")).encode()
 _BY_END: dict[str, bytes] = {  # the end of a path, and what it answers
     "/search/memory": ANSWER,
+    "/add/message": b'{"code":0,"data":{"success":true,"task_id":"t","status":"running"},"message":"ok"}',
     "/v1/ping/": b'{"org_id":"o","project_id":"p","user_email":"u@example.com"}',
     "/v3/memories/search/": json.dumps({"results": _all(_mem0)}).encode(),
     "/search/edges": json.dumps({"items": _all(_zep)}).encode(),

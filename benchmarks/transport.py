@@ -19,6 +19,7 @@ from statistics import median
 import httpx
 from _loopback import ANSWER, HANGS_UP, Loopback, loopback
 from _measure import Block, Row, blocks, machine, options, paired, publish, spent
+from _outbox import appends, deliveries
 from _peers import BARE, KEY, OFFICIAL, OURS, PEERS, QUERY, makers
 from _worker import Worker, worker
 
@@ -118,9 +119,8 @@ def giving_up(bench: Bench) -> Iterator[Row]:
 
 
 def writing(bench: Bench) -> Iterator[Row]:
-    """The place for what `record` costs its caller, and for how many writes a second the outbox delivers."""
-    del bench
-    yield from ()
+    yield from appends(bench.rounds, bench.calls * 5)
+    yield from deliveries(bench.server.url, bench.rounds * 80)
 
 
 def absent(bench: Bench) -> Iterator[Row]:

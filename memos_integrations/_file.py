@@ -98,10 +98,13 @@ class File:
         with self._holding(own.writer, _SWEEPING_MS / 1000) as held:
             if not held or self._closed:
                 return False
+            own.writer.connection.execute(f"pragma busy_timeout = {_SWEEPING_MS}")
             try:
                 return self._log_cut(own)
-            except sqlite3.OperationalError:
+            except sqlite3.DatabaseError:
                 return False
+            finally:
+                own.writer.connection.execute(f"pragma busy_timeout = {BUSY_MS}")
 
     def size(self) -> int:
         """The file's size in bytes."""

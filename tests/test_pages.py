@@ -16,7 +16,7 @@ from llama_index.core.llms.mock import MockFunctionCallingLLM
 from memos_integrations.client import MemOS
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["client", "engine", "langchain", "llama_index"]
+PAGES = ["client", "engine", "langchain", "llama_index", "outbox"]
 LINK = re.compile(r"\]\(([^)#:]+)(#[^)]*)?\)")
 
 
@@ -84,6 +84,13 @@ def test_llama_index(runner: asyncio.Runner) -> None:
     read_along("llama_index", {"llm": llm, "tools": []}, runner)
     assert "loud restaurants" in handed[-1]
     assert handed[-1].endswith("And where shall we eat?")
+
+
+def test_the_outbox(capsys: pytest.CaptureFixture[str], runner: asyncio.Runner) -> None:
+    read_along("outbox", {"model": FakeListChatModel(responses=["Noted."]), "tools": []}, runner)
+    status, *counted = capsys.readouterr().out.splitlines()
+    assert "waiting=0, open=0, parked=0" in status
+    assert counted == ["1 {'memos.event': 'recalled'}", "1 {'memos.event': 'recorded'}"]
 
 
 @pytest.mark.parametrize("page", ["../README", "../CHANGELOG", *PAGES, "decisions"])

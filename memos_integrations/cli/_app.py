@@ -1,20 +1,19 @@
 """The commands and their options."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
-from memos_integrations.errors import MemOSError
+from memos_integrations.cli._outbox import outbox
+from memos_integrations.cli._told import told
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(outbox, name="outbox")
 
 
 @app.callback()
@@ -46,7 +45,7 @@ def demo(
     from memos_integrations.cli._demo import tell
 
     console = Console()
-    with TemporaryDirectory() as folder, _told(console):
+    with TemporaryDirectory() as folder, told(console):
         path = db or Path(folder) / "memos.db"
         if conversation is None:
             tell(console, path, recall=recall, model=model)
@@ -72,15 +71,5 @@ def serve(
     """Serve the memories in a file over HTTP, for connect("http://127.0.0.1:8000")."""
     from memos_integrations.cli import _serve
 
-    with _told(Console(stderr=True)):
+    with told(Console(stderr=True)):
         _serve.serve(path, host=host, port=port, keys=keys, anyone=anyone, max_body=max_body_mb << 20)
-
-
-@contextmanager
-def _told(console: Console) -> Iterator[None]:
-    """Our own errors in a line, instead of a traceback."""
-    try:
-        yield
-    except MemOSError as error:
-        console.print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None

@@ -83,7 +83,7 @@ class MemOS(Calls):
             timezone=zone(known.timezone),
             on_event=listeners(on_event),
             outbox=outbox_options(outbox),
-            account=known.account,
+            account=lambda salt: known.account(salt, _authorization(http_client)),
         )
         super().__init__(shared, deadline, retry)
 
@@ -194,7 +194,7 @@ class AsyncMemOS(Calls):
             timezone=zone(known.timezone),
             on_event=listeners(on_event),
             outbox=outbox_options(outbox),
-            account=known.account,
+            account=lambda salt: known.account(salt, _authorization(http_client)),
         )
         super().__init__(shared, deadline, retry)
 
@@ -268,6 +268,11 @@ class AsyncMemOS(Calls):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _authorization(http_client: "httpx.Client | httpx.AsyncClient | None") -> str:
+    """What a user's own client says of who asks, where it says so in a header."""
+    return "" if http_client is None else http_client.headers.get("authorization", "")
 
 
 class _Missing:

@@ -1,20 +1,66 @@
 """A reply on its way in: whole, or as a stream of events in pieces, each waited for within its own seconds."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
-
-import httpx
 
 from memos_integrations.client._clock import until
 from memos_integrations.client._talk import FAILURES, Body, Talk
 from memos_integrations.wire.envelope import Reply, Request, Streamed
 
-__all__ = ["AsyncFlow", "Here", "is_stream", "pieces"]
+__all__ = [
+    "Asking",
+    "AsyncAsking",
+    "AsyncComing",
+    "AsyncFlow",
+    "Coming",
+    "Here",
+    "awhole",
+    "is_stream",
+    "pieces",
+    "whole",
+]
 
 T = TypeVar("T")
 _STREAM: Final = "text/event-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A reply whose head is there and whose body, unpacked, comes in `pieces`. To be closed."""
+
+    status: int
+    headers: Mapping[str, str]
+    pieces: Iterator[bytes]
+    close: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncComing:
+    """The same, awaited."""
+
+    status: int
+    headers: Mapping[str, str]
+    pieces: AsyncIterator[bytes]
+    close: Callable[[], Coroutine[Any, Any, None]]
+
+
+class Asking(Protocol):
+    """A connection of ours, or a user's own client."""
+
+    def ask(self, request: Request, body: Body, seconds: float) -> Coming:
+        """The head of the reply. What it raises is among `FAILURES`."""
+        ...
+
+
+class AsyncAsking(Protocol):
+    """The same, awaited; bounded by whoever waits."""
+
+    async def ask(self, request: Request, body: Body) -> AsyncComing:
+        """The head of the reply. What it raises is among `FAILURES`."""
+        ...
 
 
 class Where(Protocol):
@@ -33,19 +79,37 @@ class Here:
         return await work
 
 
-def is_stream(response: httpx.Response) -> bool:
+def is_stream(coming: Coming | AsyncComing) -> bool:
     """Whether what comes is a stream of events. All else is read whole: an answer, a refusal, a web page."""
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return response.status_code == 200 and kind == _STREAM
+    kind = coming.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return coming.status == 200 and kind == _STREAM
 
 
-def pieces(talk: Talk, response: httpx.Response, body: Body, seconds: float) -> Iterator[bytes]:
-    """The body of `response` as it comes, `seconds` at most for each piece. Raises `Unreachable`."""
-    coming, masked = response.iter_bytes(), talk.masked()
+def whole(talk: Talk, coming: Coming) -> Reply:
+    """All of `coming`, which is closed then."""
+    try:
+        body = b"".join(coming.pieces)
+    finally:
+        coming.close()
+    return talk.reply(coming.status, coming.headers, body)
+
+
+async def awhole(talk: Talk, coming: AsyncComing) -> Reply:
+    """The same, awaited."""
+    try:
+        body = b"".join([piece async for piece in coming.pieces])
+    finally:
+        await coming.close()
+    return talk.reply(coming.status, coming.headers, body)
+
+
+def pieces(talk: Talk, coming: Coming, body: Body, seconds: float) -> Iterator[bytes]:
+    """The body as it comes, `seconds` at most for each piece. Raises `Unreachable`."""
+    masked = talk.masked()
     while True:
         try:
             with until(seconds):
-                piece = next(coming, None)
+                piece = next(coming.pieces, None)
         except FAILURES as error:
             raise talk.failure(error, body) from None
         if piece is None:
@@ -61,7 +125,7 @@ class _GivenUpError(Exception):
 class AsyncFlow(AsyncIterator[bytes]):
     """A reply held open on the loop its connection lives on, read piece by piece from the caller's."""
 
-    def __init__(self, talk: Talk, where: Where, line: AbstractAsyncContextManager[httpx.AsyncClient]) -> None:
+    def __init__(self, talk: Talk, where: Where, line: AbstractAsyncContextManager[AsyncAsking]) -> None:
         self._talk, self._where, self._line = talk, where, line
         self._held = AsyncExitStack()
         self._coming: AsyncIterator[bytes] | None = None
@@ -78,16 +142,15 @@ class AsyncFlow(AsyncIterator[bytes]):
 
     async def _opened(self, request: Request) -> "Reply | Streamed[AsyncIterator[bytes]]":
         async with asyncio.timeout(self._seconds):
-            client = await self._held.enter_async_context(self._line)
-            asked = self._talk.asked(client, request, self._body, client.timeout)
-            response = await client.send(asked, stream=True, follow_redirects=False)
-            self._held.push_async_callback(response.aclose)
-            if not is_stream(response):
-                await response.aread()
+            line = await self._held.enter_async_context(self._line)
+            coming = await line.ask(request, self._body)
+            self._held.push_async_callback(coming.close)
+            if not is_stream(coming):
+                reply = await awhole(self._talk, coming)
                 self._whole = True
-                return self._talk.reply(response)
-            self._coming = response.aiter_bytes()
-            return Streamed(response.status_code, self, self._talk.headers(response))
+                return reply
+            self._coming = coming.pieces
+            return Streamed(coming.status, self, coming.headers)
 
     async def __anext__(self) -> bytes:
         try:

@@ -1,11 +1,10 @@
-"""The httpx transports: total deadlines, few connections used over and over, async traffic on one loop thread of ours.
+"""The HTTP transports: total deadlines, few connections used over and over, async traffic on one loop thread of ours.
 
-Left to httpx: proxies and certificates from the environment. Redirects are not followed. A user's own httpx client is
-used as it is, its pool and time-outs are its owner's, and it is never closed here.
+Proxies and certificates are those of the environment. Redirects are not followed. A user's own httpx client is used
+as it is, its pool and time-outs are its owner's, and it is never closed here.
 """
 
 import asyncio
-import ssl
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import (
@@ -21,23 +20,21 @@ from contextlib import (
 import httpx
 
 from memos_integrations.client._clock import until
-from memos_integrations.client._flow import AsyncFlow, Here, is_stream, pieces
-from memos_integrations.client._network import clocked
-from memos_integrations.client._pool import KEPT, AsyncPool, Pool
+from memos_integrations.client._flow import Asking, AsyncAsking, AsyncFlow, Here, awhole, is_stream, pieces, whole
+from memos_integrations.client._line import AsyncLine, Line, Tls
+from memos_integrations.client._pool import AsyncPool, Pool
 from memos_integrations.client._process import PerProcess
 from memos_integrations.client._settings import Settings
-from memos_integrations.client._talk import FAILURES, Body, Talk, shortened
+from memos_integrations.client._talk import FAILURES, Body, Talk
+from memos_integrations.client._theirs import AsyncTheirs, Theirs
 from memos_integrations.errors import Invalid, Unreachable
 from memos_integrations.wire.envelope import Reply, Request, Streamed
 
 __all__ = ["AsyncHttpTransport", "HttpTransport"]
 
-_ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEPT)
-_NO_LIMIT = httpx.Timeout(None)  # each request brings its own
-
 
 class HttpTransport:
-    """Carries requests over httpx for `MemOS`. Opened on first use; safe for threads; anew after a fork.
+    """Carries requests for `MemOS`. Opened on first use; safe for threads; anew after a fork.
 
     `seconds` bounds a whole try against a server that drips, stalls or never ends (the system's own name lookup
     excepted). With `http_client` it bounds each phase only, and the client's own shorter time-outs hold.
@@ -46,9 +43,9 @@ class HttpTransport:
     def __init__(self, settings: Settings, http_client: httpx.Client | None = None) -> None:
         if http_client is not None and not isinstance(http_client, httpx.Client):
             raise Invalid("http_client must be an httpx.Client here", field="http_client", rule="type")
-        tls = _Tls(settings.secure)
-        self._talk, self._theirs = Talk(settings), http_client
-        self._pools = PerProcess(lambda: Pool(lambda: clocked(_client(tls))))
+        tls, self._talk = Tls(settings.secure), (talk := Talk(settings))
+        self._theirs = None if http_client is None else Theirs(talk, http_client)
+        self._pools = PerProcess(lambda: Pool(lambda: Line(talk, tls)))
         # Not at exit: the client that owns the transport closes it there, once its writes are flushed.
         weakref.finalize(self, _close, self._pools).atexit = False
 
@@ -56,9 +53,8 @@ class HttpTransport:
         """The reply. Raises `Unreachable`."""
         body = Body(request.body)
         try:
-            with until(seconds), self._line(seconds) as client:
-                asked = self._talk.asked(client, request, body, shortened(client.timeout, seconds))
-                return self._talk.reply(client.send(asked, follow_redirects=False))
+            with until(seconds), self._line(seconds) as line:
+                return whole(self._talk, line.ask(request, body, seconds))
         except FAILURES as error:
             return self._talk.failed(error, body, ours=self._theirs is None)
 
@@ -72,27 +68,21 @@ class HttpTransport:
         body = Body(request.body)
         try:
             with ExitStack() as opening, until(seconds):
-                client = opening.enter_context(self._line(seconds))
-                asked = self._talk.asked(client, request, body, shortened(client.timeout, seconds))
-                response = client.send(asked, stream=True, follow_redirects=False)
-                opening.callback(response.close)
-                streams = is_stream(response)
-                if not streams:
-                    response.read()
+                coming = opening.enter_context(self._line(seconds)).ask(request, body, seconds)
+                opening.callback(coming.close)
+                if not is_stream(coming):
+                    return whole(self._talk, coming)
                 held.push(opening.pop_all())
         except FAILURES as error:
             return self._talk.failed(error, body, ours=self._theirs is None)
-        if not streams:
-            return self._talk.reply(response)
-        coming = pieces(self._talk, response, body, seconds)
-        return Streamed(response.status_code, coming, self._talk.headers(response))
+        return Streamed(coming.status, pieces(self._talk, coming, body, seconds), coming.headers)
 
     def close(self) -> None:
         """Closes the connections; those in use when their call is over."""
         self._pools.mine()
         _close(self._pools)
 
-    def _line(self, seconds: float) -> AbstractContextManager[httpx.Client]:
+    def _line(self, seconds: float) -> AbstractContextManager[Asking]:
         if self._theirs is not None:
             return nullcontext(self._theirs)
         for pool in self._pools.inherited():
@@ -101,7 +91,7 @@ class HttpTransport:
 
 
 class AsyncHttpTransport:
-    """Carries requests over httpx for `AsyncMemOS`, from any event loop. Opened on first use; anew after a fork.
+    """Carries requests for `AsyncMemOS`, from any event loop. Opened on first use; anew after a fork.
 
     A user's own `http_client` runs on the caller's loop, and so serves that loop alone; `seconds` bounds it too.
     """
@@ -109,9 +99,9 @@ class AsyncHttpTransport:
     def __init__(self, settings: Settings, http_client: httpx.AsyncClient | None = None) -> None:
         if http_client is not None and not isinstance(http_client, httpx.AsyncClient):
             raise Invalid("http_client must be an httpx.AsyncClient here", field="http_client", rule="type")
-        tls = _Tls(settings.secure)
-        self._talk, self._theirs = Talk(settings), http_client
-        self._pools = PerProcess(lambda: AsyncPool(lambda: _async_client(tls)))
+        tls, self._talk = Tls(settings.secure), (talk := Talk(settings))
+        self._theirs = None if http_client is None else AsyncTheirs(talk, http_client)
+        self._pools = PerProcess(lambda: AsyncPool(lambda: AsyncLine(talk, tls)))
         weakref.finalize(self, _stop, self._pools).atexit = False
 
     async def send(self, request: Request, seconds: float) -> Reply:
@@ -141,48 +131,22 @@ class AsyncHttpTransport:
         await asyncio.wrap_future(thread.stop())
         thread.join()
 
-    async def _sent(
-        self, line: AbstractAsyncContextManager[httpx.AsyncClient], request: Request, seconds: float
-    ) -> Reply:
+    async def _sent(self, free: AbstractAsyncContextManager[AsyncAsking], request: Request, seconds: float) -> Reply:
         body = Body(request.body)
         try:
-            async with asyncio.timeout(seconds), line as client:
-                asked = self._talk.asked(client, request, body, client.timeout)
-                return self._talk.reply(await client.send(asked, follow_redirects=False))
+            async with asyncio.timeout(seconds), free as line:
+                return await awhole(self._talk, await line.ask(request, body))
         except FAILURES as error:
             return self._talk.failed(error, body, ours=self._theirs is None)
 
 
-class _Tls:
-    """One context for all connections: loading the certificates takes 30 ms."""
-
-    def __init__(self, secure: bool) -> None:
-        self._secure = secure
-        self._context: ssl.SSLContext | None = None
-
-    @property
-    def context(self) -> ssl.SSLContext:
-        """Over http:// an empty one, which is never used and trusts nobody."""
-        if self._context is None:  # no cached_property: until Python 3.12 it holds a lock, and a fork may catch it held
-            self._context = httpx.create_ssl_context() if self._secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        return self._context
-
-
-def _client(tls: _Tls) -> httpx.Client:
-    return httpx.Client(verify=tls.context, limits=_ONE, timeout=_NO_LIMIT)
-
-
-def _async_client(tls: _Tls) -> httpx.AsyncClient:
-    return httpx.AsyncClient(verify=tls.context, limits=_ONE, timeout=_NO_LIMIT)
-
-
-def _close(pools: PerProcess[Pool[httpx.Client]]) -> None:
+def _close(pools: PerProcess[Pool[Line]]) -> None:
     for pool in (*pools.inherited(), pools.if_made()):
         if pool is not None:
             pool.close()
 
 
-def _stop(pools: PerProcess[AsyncPool[httpx.AsyncClient]]) -> None:
+def _stop(pools: PerProcess[AsyncPool[AsyncLine]]) -> None:
     pool = pools.if_made()
     if pool is not None:
         pool.thread.stop()

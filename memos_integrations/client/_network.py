@@ -1,35 +1,25 @@
-"""The network beneath httpx's plain client, clocked: no server that drips or stalls takes longer than a call may."""
+"""The network beneath our own connections: no server that drips or stalls takes longer than a call may, or leaves a
+socket behind.
+"""
 
 import socket
 import ssl
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, cast
 
 import httpcore
 
 from memos_integrations.client._clock import left
 
-__all__ = ["clocked"]
+__all__ = ["Clocked", "Tidy"]
 
-C = TypeVar("C")
 _PIECE = 65_536  # bytes written between two looks at the clock
 
 
-def clocked(client: C) -> C:
-    """An httpx client with `_Network` beneath it.
+class Clocked(httpcore.NetworkBackend):
+    """`backend`, each of whose steps gets what is left of the call under way."""
 
-    There is no public way; should httpx change inside, plain time-outs hold.
-    """
-    transports = (getattr(client, "_transport", None), *getattr(client, "_mounts", {}).values())
-    for pool in (getattr(transport, "_pool", None) for transport in transports):
-        backend = getattr(pool, "_network_backend", None)
-        if pool is not None and isinstance(backend, httpcore.NetworkBackend):
-            pool._network_backend = _Network(backend)  # noqa: SLF001
-    return client
-
-
-class _Network(httpcore.NetworkBackend):
     def __init__(self, backend: httpcore.NetworkBackend) -> None:
         self._backend = backend
 
@@ -76,6 +66,54 @@ class _Stream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         return _Stream(self._stream.start_tls(ssl_context, server_hostname, left(timeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class Tidy(httpcore.AsyncNetworkBackend):
+    """asyncio's network, for TLS: httpcore forgets a socket when the handshake on it is cancelled; this does not."""
+
+    def __init__(self) -> None:
+        self._backend = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())  # a stand-in without anyio
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        return _Tidy(await self._backend.connect_tcp(host, port, timeout, local_address, socket_options))
+
+
+class _Tidy(httpcore.AsyncNetworkStream):
+    """Until TLS begins; what is beneath a request is httpcore's own stream."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            await self._stream.aclose()
+            raise
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        return await self._stream.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

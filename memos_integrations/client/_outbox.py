@@ -4,6 +4,7 @@ import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 from memos_integrations.errors import Invalid
 
@@ -30,12 +31,18 @@ class OutboxOptions:
     max_megabytes: int = 256
 
     def __post_init__(self) -> None:
-        if not isinstance(self.orphan_after, int | float) or not 0 < self.orphan_after < float("inf"):
-            raise Invalid("orphan_after is a number of seconds above 0", field="orphan_after", rule="range")
-        if isinstance(self.max_megabytes, bool) or not isinstance(self.max_megabytes, int) or self.max_megabytes < 1:
-            raise Invalid("max_megabytes is a whole number, at least 1", field="max_megabytes", rule="range")
+        after, room = self.orphan_after, self.max_megabytes
+        if isinstance(after, bool) or not isinstance(after, int | float) or not 0 < after < float("inf"):
+            _refuse("orphan_after", "a number of seconds above 0", after)
+        if isinstance(room, bool) or not isinstance(room, int) or room < 1:
+            _refuse("max_megabytes", "a whole number, at least 1", room)
         if self.path is not None:
             object.__setattr__(self, "path", _checked(self.path))
+
+
+def _refuse(field: str, allowed: str, given: object) -> NoReturn:
+    shown = repr(given) if isinstance(given, bool | int | float) else type(given).__name__
+    raise Invalid(f"{field} is {allowed} (given: {shown}): leave it out for the default", field=field, rule="range")
 
 
 def outbox_options(given: "OutboxOptions | str | os.PathLike[str] | None", default: str | None = None) -> OutboxOptions:
@@ -53,7 +60,11 @@ def outbox_options(given: "OutboxOptions | str | os.PathLike[str] | None", defau
 def _checked(path: object) -> str:
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     if not isinstance(text, str) or not text.strip() or "\0" in text:
-        raise Invalid(f"outbox: a path is text that is not blank (given: {type(path).__name__})", field="outbox")
+        given = "blank text" if text is not None else type(path).__name__
+        raise Invalid(
+            f'outbox: a path is text that is not blank, such as "outbox.db" or ":memory:" (given: {given})',
+            field="outbox",
+        )
     if text == IN_MEMORY:
         return text
     try:
@@ -72,11 +83,17 @@ def _users_own() -> str:
     """The file in the folder that the system sets aside for a user's programs; in memory where there is no home."""
     try:
         if sys.platform == "win32":
-            folder = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+            folder = _folder("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
         elif sys.platform == "darwin":
             folder = Path.home() / "Library" / "Application Support"
         else:
-            folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+            folder = _folder("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     except RuntimeError:
         return IN_MEMORY
     return str(folder / _FOLDER / _FILE)
+
+
+def _folder(variable: str) -> Path | None:
+    """The environment's, where it is whole: a part of one would be another wherever the process runs."""
+    folder = Path(os.environ.get(variable, ""))
+    return folder if folder.is_absolute() else None

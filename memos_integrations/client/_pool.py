@@ -1,4 +1,4 @@
-"""Connections of one process, the last used first, each a client of its own that holds one.
+"""Connections of one process, the last used first, each with a line of its own.
 
 httpcore's own pool hands one free connection to several waiting requests and searches itself again for all but one of
 them (4.5 times a call at 64 tasks); a list of single connections has neither trouble, for threads and for tasks.
@@ -64,7 +64,7 @@ class _Idle(Generic[L]):
 
 
 class Pool(Generic[C]):
-    """For threads. `opened` makes a client; it connects when first used."""
+    """For threads. `opened` makes a line; it connects when first used."""
 
     def __init__(self, opened: Callable[[], C]) -> None:
         self._opened, self._closed = opened, False

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any, TypeVar, cast
 
-from memos_integrations.client._outbox import OutboxOptions
+from memos_integrations.client._outbox import IN_MEMORY, OutboxOptions
 from memos_integrations.client._process import PerProcess
 from memos_integrations.client.events import Event, OnEvent
 from memos_integrations.errors import Invalid
@@ -150,7 +150,9 @@ class Shared:
     def _flush_last(self, timeout: float) -> None:
         self._undelivered = self.flush(timeout)
         if self._undelivered:
-            _logger.warning("closed with %d writes undelivered: %s", self._undelivered, self.address)
+            lost = self.outbox.path == IN_MEMORY
+            fate = "they are lost" if lost else "they wait in the outbox's file for the next client of this address"
+            _logger.warning("closed with %d writes undelivered (%s): %s", self._undelivered, fate, self.address)
 
     def _say_goodbye(self) -> None:
         self.closed = True

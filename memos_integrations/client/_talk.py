@@ -1,18 +1,35 @@
-"""What both colours of the HTTP transport say alike, in httpx's terms."""
+"""What both colours of the HTTP transport say alike, over connections of our own and over a user's client."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from functools import lru_cache
 
+import httpcore
 import httpx
 
 from memos_integrations.client._settings import Settings, user_agent
 from memos_integrations.errors import Invalid, Unreachable
-from memos_integrations.wire.envelope import Reply, Request
+from memos_integrations.wire.envelope import Reply
 
-__all__ = ["FAILURES", "Body", "Masked", "Talk", "shortened"]
+__all__ = ["FAILURES", "Body", "Masked", "Talk", "named", "parts"]
 
-FAILURES = (httpx.HTTPError, TimeoutError, RuntimeError)
+FAILURES = (
+    httpx.HTTPError,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.TimeoutException,
+    TimeoutError,
+    RuntimeError,
+)
+_QUOTING = (
+    httpx.DecodingError,
+    httpx.ProtocolError,
+    httpx.ProxyError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+)  # their texts may hold what a server or a proxy sent
 _REDACTED_FROM = 8  # characters; a shorter key is no secret, and would be "found" inside ordinary words
+_PATHS = 64  # addresses kept ready
 
 
 class Talk:
@@ -23,34 +40,33 @@ class Talk:
         self._host = settings.host
         self._secret = key.encode() if len(key) >= _REDACTED_FROM else b""
         self._authorization = {"authorization": f"Token {key}"} if key else {}
-        self._url = lru_cache(maxsize=64)(lambda path: httpx.URL(f"{settings.base_url}/{path}"))
+        self.url = url = lru_cache(_PATHS)(lambda path: httpx.URL(f"{settings.base_url}/{path}"))
+        self._plain = lru_cache(_PATHS)(lambda path: parts(url(path)))
         try:
-            self._url("")
+            self.url("")
         except httpx.InvalidURL:
             raise Invalid("base_url is no valid address", field="base_url", rule="url") from None
 
-    def asked(
-        self, client: httpx.Client | httpx.AsyncClient, request: Request, body: "Body", timeout: httpx.Timeout
-    ) -> httpx.Request:
-        """`request` in httpx's terms, with what the client adds of its own."""
-        headers = {**request.headers, **self._authorization, "user-agent": user_agent()}
-        url, query = self._url(request.path), dict(request.query) or None
-        made = client.build_request(
-            request.method, url, content=request.body, params=query, headers=headers, timeout=timeout
-        )
-        made.stream = body
-        return made
+    @property
+    def own(self) -> dict[str, str]:
+        """The headers that say who asks."""
+        return {**self._authorization, "user-agent": user_agent()}
 
-    def reply(self, response: httpx.Response) -> Reply:
+    def standing(self) -> dict[bytes, bytes]:
+        """The headers of all requests over connections of our own."""
+        accepted = {"accept": "*/*", "accept-encoding": "gzip, deflate", "connection": "keep-alive"}
+        host = {b"host": self.url("").netloc}
+        return host | {name.encode(): value.encode() for name, value in (accepted | self.own).items()}
+
+    def target(self, path: str, query: Mapping[str, str]) -> httpcore.URL:
+        """Where `path` is, in httpcore's terms."""
+        return parts(httpx.URL(self.url(path), params=dict(query))) if query else self._plain(path)
+
+    def reply(self, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
         """The reply, without the key that a server's error message may repeat."""
-        body = response.content
         if self._secret and self._secret in body:
             body = body.replace(self._secret, b"***")
-        return Reply(response.status_code, body, self.headers(response))
-
-    def headers(self, response: httpx.Response) -> dict[str, str]:
-        """A reply's headers, their names in lower case."""
-        return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
+        return Reply(status, body, headers)
 
     def masked(self) -> "Masked":
         """What keeps the key out of a reply that comes in pieces."""
@@ -98,15 +114,25 @@ class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
     """A request's body that knows whether it was asked for: before that, no server can carry the request out."""
 
     def __init__(self, content: bytes) -> None:
-        self._content, self.begun = content, False
+        self.content, self.begun = content, False
 
     def __iter__(self) -> Iterator[bytes]:
         self.begun = True
-        yield self._content
+        yield self.content
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         self.begun = True
-        yield self._content
+        yield self.content
+
+
+def named(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """A reply's headers, their names in lower case."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+
+
+def parts(url: httpx.URL) -> httpcore.URL:
+    """`url` in httpcore's terms."""
+    return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
 
 
 def _root(error: BaseException) -> BaseException:
@@ -120,10 +146,4 @@ def _root(error: BaseException) -> BaseException:
 
 def _harmless(error: Exception) -> Exception | None:
     """`error` as a cause to show, unless it may quote what the server sent."""
-    return None if isinstance(error, httpx.ProtocolError | httpx.DecodingError) else error
-
-
-def shortened(timeout: httpx.Timeout, seconds: float) -> httpx.Timeout:
-    phases = (timeout.connect, timeout.read, timeout.write, timeout.pool)
-    connect, read, write, pool = (seconds if phase is None else min(phase, seconds) for phase in phases)
-    return httpx.Timeout(connect=connect, read=read, write=write, pool=pool)
+    return None if isinstance(error, _QUOTING) else error

@@ -61,6 +61,11 @@ class Past:
             if call.conversation_id is not None:
                 self._keep((user, call.conversation_id), told)
 
+    def doubt(self, call: Call[Any], took: float, error: MemOSError) -> None:
+        """`call` ended with `error`, which may leave open whether it was delivered."""
+        if fate(error, patient=True) is Fate.UNKNOWN:
+            self.note(call, took, sure=False)
+
     def _keep(self, key: Key, told: Sequence[Delivered]) -> None:
         with self._lock:
             self._known.setdefault(key, deque(maxlen=MAX_PAGE)).extend(told)
@@ -123,10 +128,10 @@ def _sent_once(call: Call[Any], retry: Retry, budget: Budget, past: Past, chance
     try:
         answer = yield from tries(call, retry, budget, chance)
     except MemOSError as error:
-        if fate(error) is not Fate.UNKNOWN:
-            raise
-        past.note(call, budget.spent, sure=False)
-        _give_up(call, error)
+        past.doubt(call, budget.spent, error)
+        if fate(error) is Fate.UNKNOWN:
+            _give_up(call, error)
+        raise
     past.note(call, budget.spent)
     return answer
 
@@ -141,6 +146,7 @@ def _sent_until_known(writing: _Writing, retry: Retry, budget: _Counting, chance
             return answer
         except MemOSError as error:
             if fate(error) is not Fate.UNKNOWN:
+                writing.past.doubt(call, budget.spent, error)
                 raise
             found = yield from _looked(writing, retry, budget)
             if found is not Verdict.ABSENT:

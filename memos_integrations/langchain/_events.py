@@ -14,7 +14,7 @@ def tell_stream(event: Event) -> None:
     """Writes `{"type": "memos.recalled" | "memos.recorded" | "memos.degraded", ...}` into the run's custom stream.
 
     The rest is the event's own: counts, ids, milliseconds, no text. Outside a run it does nothing. A turn is delivered
-    on the writer's thread, after its run as a rule, so what becomes of it, `Recorded` or put off, is told to the
+    on the outbox's thread, after its run as a rule, so what becomes of it, `Recorded` or put off, is told to the
     client's other `on_event` callables alone.
     """
     told = {"type": f"memos.{type(event).__name__.lower()}", **asdict(event)}

@@ -1,5 +1,6 @@
-"""One user turn of an agent, as a checkpoint may hold it: ids and a time, no text."""
+"""One user turn of an agent, as a checkpoint may hold it: ids, a time and a digest, no text."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypedDict
@@ -10,17 +11,20 @@ from memos_integrations.langchain._messages import asked_in, index_of, said_in
 from memos_integrations.memory.record import Said, is_unique
 from memos_integrations.memory.scope import new_conversation
 
-__all__ = ["Turn", "begin", "name_of", "text_of", "unwritten"]
+__all__ = ["Turn", "begin", "key_of", "name_of", "stands", "text_of", "unwritten"]
 
 
 class Turn(TypedDict):
-    """Whose it is, `asked`: their message, `since`: the same while it is to be written, else None; by id."""
+    """Whose it is, `asked`: their message, `since`: the same while it is to be written, else None; by id. `key` is
+    what tells it from others where it is written.
+    """
 
     user: str
     asked: str
     at: str
     conversation: str
     since: str | None
+    key: str
 
 
 def begin(
@@ -38,7 +42,8 @@ def begin(
     again = before is not None and before["since"] is None and before["asked"] == asked.id
     since = asked.id if owing and not again else None
     at = datetime.now(UTC).isoformat()
-    return Turn(user=user, asked=asked.id, at=at, conversation=conversation or new_conversation(), since=since)
+    where = conversation or new_conversation()
+    return Turn(user=user, asked=asked.id, at=at, conversation=where, since=since, key=_key(asked.id, str(asked.text)))
 
 
 def name_of(turn: Turn) -> str:
@@ -47,8 +52,15 @@ def name_of(turn: Turn) -> str:
 
 
 def key_of(turn: Turn) -> str:
-    """The same for what is written: a message whose id is one for good is one, whoever else sees it begin."""
-    return turn["asked"] if is_unique(turn["asked"]) else name_of(turn)
+    """The same for what is written: a message is one, whoever else sees it begin, and however often."""
+    return turn.get("key") or name_of(turn)
+
+
+def _key(asked: str, text: str) -> str:
+    """An id that is not one for good tells little without the words."""
+    if is_unique(asked):
+        return asked
+    return f"{asked} {hashlib.blake2b(text.encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
 
 
 def stands(messages: Sequence[BaseMessage], turn: Turn) -> bool:

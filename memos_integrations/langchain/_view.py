@@ -1,22 +1,25 @@
 """What a history shows of a conversation: read once, plus what was added here; and what is on its way to the server."""
 
 import threading
-from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC
+from itertools import chain
 
 from langchain_core.messages import BaseMessage, ToolMessage
 
 from memos_integrations.langchain._stored import plain, restored, same
+from memos_integrations.memory._look import Look
 from memos_integrations.wire.answers import StoredMessage
-from memos_integrations.wire.calls import AddMessage
 from memos_integrations.wire.message import Message
+from memos_integrations.wire.readback import Digest, digests, heard
 
-__all__ = ["InLine", "View", "in_line", "on_the_way"]
+__all__ = ["Entry", "InLine", "Told", "View", "in_line", "on_the_way"]
 
 _MAX_KNOWN = 2_048  # messages that one history knows as written
 
 Batch = list[BaseMessage]
-InLine = dict[int, tuple[Batch, bool]]
 Known = tuple[BaseMessage, BaseMessage]  # as it was given, and as it is kept
 
 
@@ -94,31 +97,79 @@ def _name(message: BaseMessage) -> Hashable:
     return (message.id, message.type, str(message.text)) if message.id else id(message)
 
 
-def in_line(waiting: Sequence[tuple[int, AddMessage, bool]]) -> InLine:
-    """What an outbox has for a conversation: by number, the messages, and whether they may have arrived."""
-    return {number: ([_message(turn) for turn in call.turns], sent) for number, call, sent in waiting}
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A write that waits; `sent`: it may have arrived. `digests` are of what can be compared in it."""
+
+    batch: Batch
+    sent: bool
+    digests: Sequence[bytes] = ()
 
 
-def on_the_way(told: Sequence[BaseMessage], before: InLine, after: InLine, limit: int) -> list[Batch]:
-    """What a server has not got yet, when it `told` that, `limit` messages at most, between two looks at the line.
+@dataclass(frozen=True, slots=True)
+class InLine:
+    """What an outbox has for a conversation, by number, and digests of what arrived there of late, in order."""
 
-    What waits unsent afterwards has not arrived. What was under way may have: it is looked for among what was told;
-    delivery is in order, so what stands before one that arrived has arrived.
+    entries: Mapping[int, Entry] = field(default_factory=dict)
+    arrived: Sequence[bytes] = ()
+    digest: Digest = lambda _, __: b""
+
+    def of(self, stored: Sequence[StoredMessage]) -> list[bytes]:
+        """The digests of what a server told."""
+        return [one.digest for one in heard(stored, self.digest, UTC)]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a server told of a conversation; `full`: it may hold older messages too."""
+
+    messages: Batch
+    digests: Sequence[bytes]
+    full: bool
+
+
+def in_line(look: Look) -> InLine:
+    """What an outbox has for a conversation, as messages."""
+    entries = {
+        number: Entry([_message(turn) for turn in call.turns], sent, digests(call.turns, look.digest))
+        for number, call, sent in look.waiting
+    }
+    return InLine(entries, look.arrived, look.digest)
+
+
+def on_the_way(told: Told, before: InLine, after: InLine) -> list[Batch]:
+    """What a server has not got yet, when it `told` that between two looks at the line.
+
+    What waits unsent afterwards has not arrived. What was under way may have: it is looked for among what was told,
+    beside its equals that had arrived before. Delivery is in order, so what stands before one that arrived has too.
     """
-    unsent = {number for number, (_, sent) in after.items() if not sent}
-    doubtful = [batch for number, (batch, _) in sorted((before | after).items()) if number not in unsent]
-    last = max((i for i, batch in enumerate(doubtful) if _holds(told, batch, limit)), default=-1)
-    return [*doubtful[last + 1 :], *(after[number][0] for number in sorted(unsent))]
+    unsent = {number for number, entry in after.entries.items() if not entry.sent}
+    under_way = sorted({**before.entries, **after.entries}.items())
+    doubtful = [entry for number, entry in under_way if number not in unsent]
+    more = _more(told, before.arrived, [entry.digests for entry in doubtful])
+    last = max((i for i in range(more) if _holds(told, doubtful[i].batch)), default=-1)
+    return [*(entry.batch for entry in doubtful[last + 1 :]), *(after.entries[n].batch for n in sorted(unsent))]
+
+
+def _more(told: Told, arrived: Sequence[bytes], sent: Sequence[Sequence[bytes]]) -> int:
+    """How many of those `sent` may be among what was told, beside what had `arrived` before."""
+    lines = [[*arrived, *chain(*sent[:count])] for count in range(len(sent) + 1)]
+    if told.full:
+        size = len(told.digests)
+        return max((count for count, line in enumerate(lines) if line[-size:] == told.digests), default=len(sent))
+    shown = Counter(told.digests)  # what is kept in other words than it was sent in says nothing
+    known = [Counter(digest for digest in line if digest in shown) for line in lines]
+    return max((count for count, line in enumerate(known) if line <= shown), default=len(sent))
 
 
 def _message(turn: Message) -> BaseMessage:
     return restored(StoredMessage.model_validate(turn.model_dump(mode="json", exclude_none=True)))
 
 
-def _holds(told: Sequence[BaseMessage], batch: Batch, limit: int) -> bool:
-    width = len(batch)
-    first = 1 - width if len(told) >= limit else 0  # a full window may have cut the batch's beginning off
+def _holds(told: Told, batch: Batch) -> bool:
+    messages, width = told.messages, len(batch)
+    first = 1 - width if told.full else 0  # a full window may have cut the batch's beginning off
     return any(
-        all(same(told[start + i], message) for i, message in enumerate(batch) if start + i >= 0)
-        for start in range(first, len(told) - width + 1)
+        all(same(messages[start + i], message) for i, message in enumerate(batch) if start + i >= 0)
+        for start in range(first, len(messages) - width + 1)
     )

@@ -22,7 +22,7 @@ from memos_integrations.client import Degraded, MemOS, aside
 from memos_integrations.errors import Invalid, MemOSError, Refused
 from memos_integrations.langchain._closing import Closing
 from memos_integrations.langchain._stored import batches, in_order, joined, restored, to_store
-from memos_integrations.langchain._view import InLine, View, in_line, on_the_way
+from memos_integrations.langchain._view import InLine, Told, View, in_line, on_the_way
 from memos_integrations.memory.handed import client_of, one_of
 from memos_integrations.memory.outbox import Outbox
 from memos_integrations.memory.record import put
@@ -153,13 +153,14 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
     def _in_line(self, client: MemOS) -> InLine:
         """What the outbox has for this conversation, this process's and others'."""
         try:
-            return in_line(Outbox.of(client).waiting(*self._key))
+            return in_line(Outbox.of(client).look(*self._key))
         except MemOSError:
-            return {}
+            return InLine()
 
     def _told(self, answer: StoredMessages, before: InLine, after: InLine) -> list[BaseMessage]:
-        told = [restored(message) for message in in_order(answer.message_detail_list)]
-        return [*told, *(message for batch in on_the_way(told, before, after, self._limit) for message in batch)]
+        stored = in_order(answer.message_detail_list)
+        told = Told([restored(message) for message in stored], before.of(stored), full=len(stored) >= self._limit)
+        return [*told.messages, *(message for batch in on_the_way(told, before, after) for message in batch)]
 
     def _degraded(self, client: MemOS, error: MemOSError, started: float, before: InLine) -> list[BaseMessage]:
         """Goes on with what is on its way, unless an error was asked for."""
@@ -169,7 +170,7 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
         if self._raises or isinstance(error, Invalid):
             raise error
         _log.warning("a conversation could not be read (%s, code %d) after %.0f ms", name, code, spent)
-        return [message for batch, _ in before.values() for message in batch]
+        return [message for entry in before.entries.values() for message in entry.batch]
 
     def _write(self, client: MemOS, messages: Sequence[BaseMessage]) -> None:
         when = said_at(datetime.now(UTC), client.timezone)

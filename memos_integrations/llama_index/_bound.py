@@ -69,7 +69,9 @@ class Bound(BaseMemory):
             return self._client
 
     async def _abound(self) -> MemOS | None:
-        return self._known() or await asyncio.to_thread(self._bound)
+        if self._client is not None:
+            return self._client
+        return await asyncio.to_thread(self._bound)  # a client found again is handed what waits, which writes a file
 
     def _known(self) -> MemOS | None:
         with self._lock:

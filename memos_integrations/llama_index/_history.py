@@ -61,7 +61,7 @@ class Unwritten(BaseModel):
         return self.role == "assistant" and not self.asked
 
     def said(self) -> Said:
-        """The same for the writer."""
+        """The same for recording."""
         return Said(self.role, self.text, self.at, asked=self.asked, answers=self.answers)
 
 

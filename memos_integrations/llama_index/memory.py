@@ -145,7 +145,7 @@ class MemOSMemory(Bound):
         return self.get_all()
 
     def put(self, message: ChatMessage) -> None:
-        """Takes a message; a turn that it completes is handed to the client's writer, which delivers it later."""
+        """Takes a message; a turn that it completes goes into the client's outbox, which delivers it later."""
         with self._lock:
             self.history.put([message])
         self._deliver(self._bound())
@@ -230,10 +230,10 @@ class MemOSMemory(Bound):
                 begun, finished = self.history.begun(), self.history.finished()
             if client is None or not self.record:
                 return
+            for name, words in finished:  # all of it was said before what has no answer yet
+                hand_over(client, self.scope, words, name)
             for turn, said in begun:
                 begin(client, self.scope, turn, said)
-            for name, words in finished:
-                hand_over(client, self.scope, words, name)
 
     async def _adeliver(self, client: MemOS | None) -> None:
         """The same without blocking the loop; a thread is taken only when there is something to do."""

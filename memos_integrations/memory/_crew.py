@@ -15,6 +15,7 @@ _log = logging.getLogger(__name__)
 _MOST = 8  # threads at a time
 _STOPPING = 0.5  # seconds that stopping gives to threads that are about to end
 _AFTER_A_STUMBLE = 5.0  # seconds before a step that raised is tried again
+_LONGEST_WAIT = 3_600.0  # seconds; what comes later is looked at again then
 
 
 class Crew:
@@ -24,9 +25,12 @@ class Crew:
 
     def __init__(self, step: Callable[[], float]) -> None:
         self._step, self._pid = weakref.WeakMethod(step), os.getpid()
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed, self._done = threading.Condition(lock), threading.Condition(lock)
         self._threads: set[threading.Thread] = set()
-        self._idle, self._calls, self._stopped = 0, 0, False
+        self._idle, self._calls, self._stopped, self._stumbled = 0, 0, False, False
+        self.steps = 0
+        """How many steps did something: for `wait`."""
 
     def wake(self) -> bool:
         """There is something to do. False when no thread is there or can be started: the interpreter is ending."""
@@ -38,10 +42,11 @@ class Crew:
                 self._start()
             return bool(self._threads)
 
-    def wait(self, seconds: float) -> None:
-        """Until some thread has done something, `seconds` at most."""
-        with self._changed:
-            self._changed.wait(seconds)
+    def wait(self, seconds: float, since: int) -> None:
+        """Until some thread has done something `since` there were that many steps, `seconds` at most."""
+        with self._done:
+            if self.steps == since and not self._stopped:
+                self._done.wait(min(seconds, _LONGEST_WAIT))
 
     @property
     def busy(self) -> bool:
@@ -60,6 +65,7 @@ class Crew:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+            self._done.notify_all()
             others = self._threads - {threading.current_thread()}
         for thread in others:
             thread.join(max(0.0, until - time.monotonic()))
@@ -81,22 +87,28 @@ class Crew:
         finally:
             with self._changed:
                 self._threads.discard(threading.current_thread())
-                self._changed.notify_all()
+                self._did_something()
 
     def _go_on(self) -> bool:
         calls, seconds = self._calls, self._stepped()
         with self._changed:
-            self._changed.notify_all()
             if self._stopped or math.isnan(seconds):
                 return False
+            if seconds <= 0:
+                self._did_something()
             if seconds <= 0 or self._calls != calls:
                 return True
             if self._idle or seconds == math.inf:
+                self._changed.notify_all()  # the one that waits has to know until when
                 return False
             self._idle += 1
-            self._changed.wait(seconds)
+            self._changed.wait(min(seconds, _LONGEST_WAIT))
             self._idle -= 1
             return not self._stopped
+
+    def _did_something(self) -> None:
+        self.steps += 1
+        self._done.notify_all()
 
     def _stepped(self) -> float:
         """NaN when the owner is gone."""
@@ -104,7 +116,11 @@ class Crew:
         if step is None:
             return math.nan
         try:
-            return step()
-        except Exception as error:  # noqa: BLE001 - told by its class; what waits stays in line
-            _log.warning("the outbox stumbled (%s), and goes on in %.0f s", type(error).__name__, _AFTER_A_STUMBLE)
+            seconds = step()
+        except Exception as error:  # noqa: BLE001 - told once, by its class; what waits stays in line
+            if not (self._stopped or self._stumbled):
+                _log.warning("the outbox stumbled (%s), and goes on in %.0f s", type(error).__name__, _AFTER_A_STUMBLE)
+            self._stumbled = True
             return _AFTER_A_STUMBLE
+        self._stumbled = False
+        return seconds

@@ -34,28 +34,33 @@ class Delivery:
         self._client = client.with_options(retry=replace(client.retry, tries=1), verify=False)
         self._line, self._waiting = line, waiting
         self._breaker = client.share(Breaker, Breaker)
-        self._failed_in_row, self._quiet_until = 0, 0.0
-        self.hurried = False
-        """Whether somebody waits for the end, so that our own pauses are short."""
+        self._failed_in_row, self._asked_until, self._quiet_until = 0, 0.0, 0.0
+        self.hurried = 0
+        """How many wait for the end, so that our own pauses are short."""
 
     @property
     def quiet(self) -> float:
         """Seconds for which the server wants nothing, or does not answer anyway."""
-        return max(0.0, self._quiet_until - time.monotonic())
+        now = time.monotonic()
+        if self.hurried:
+            self._quiet_until = min(self._quiet_until, now + self._client.retry.first)
+        return max(0.0, self._asked_until - now, self._quiet_until - now)
 
     def deliver(self, batch: Batch, seconds: float) -> None:
         """Sends `batch`, or looks for it, within `seconds`; the outcome is in the file when this returns."""
         started, patient = time.perf_counter(), self._client.with_options(deadline=seconds)
+        if not batch.fresh:
+            self._look(batch, patient, started)
+            return
         try:
-            if batch.fresh:
-                self._arrived(batch, patient.send(batch.call), started)
-            else:
-                self._look(batch, patient, started)
+            added = patient.send(batch.call)
         except MemOSError as error:
             self._note(error)
             self._failed(batch, error, started)
         except Exception as error:  # noqa: BLE001 - a transport's bug: who knows what was sent
             self._in_doubt(batch, error, batch.doubt.faults + 1, started)
+        else:
+            self._arrived(batch, added, started)
 
     def _look(self, batch: Batch, patient: MemOS, started: float) -> None:
         asked = read_back(batch.call)
@@ -66,7 +71,11 @@ class Delivery:
             told = patient.send(asked)
         except MemOSError as error:
             self._note(error)
-            self._looked_in_vain(batch, fate(error) is Fate.FINAL, started)
+            final = fate(error) is Fate.FINAL
+            self._looked_in_vain(batch, final, started, 0.0 if final else self._put_off(error))
+            return
+        except Exception:  # noqa: BLE001 - a transport's bug, which may stay
+            self._looked_in_vain(batch, True, started)
             return
         self._answered()
         self._found(batch, self._verdict(batch, told), started)
@@ -75,8 +84,12 @@ class Delivery:
         messages, digest, zone = told.message_detail_list, self._line.digest, self._client.timezone
         since, now = self._server(batch.sent), self._client.server_time(time.time())
         sought = Sought(digests(batch.call.turns, digest), said(batch.call, zone), since, now)
-        past = [Delivered(one.digest, self._server(one.at)) for one in self._line.known(batch)]
+        past = [self._by_server(one) for one in self._line.known(batch)]
         return verdict(sought, heard(messages, digest, zone), past, full=len(messages) >= MAX_PAGE)
+
+    def _by_server(self, one: Delivered) -> Delivered:
+        begun = self._server(one.at if one.begun is None else one.begun)
+        return replace(one, at=self._server(one.at), begun=begun)
 
     def _server(self, moment: float) -> float:
         told = self._client.server_time(moment)
@@ -88,21 +101,23 @@ class Delivery:
             self._arrived(batch, None, started)
         elif found is Verdict.UNCLEAR:
             self._looked_in_vain(batch, True, started)
-        elif doubt.looks + 1 < _LOOKS:
-            looks = replace(doubt, looks=doubt.looks + 1)
-            self._line.unsure(batch, now, due=now + self._client.retry.look, doubt=looks)
+        elif doubt.looks + 1 < _LOOKS or now < doubt.settled:
+            looks = replace(doubt, looks=min(doubt.looks + 1, _LOOKS - 1), error=doubt.error or _UNKNOWN)
+            self._line.unsure(batch, now, due=max(now + self._client.retry.look, doubt.settled), doubt=looks)
+        elif doubt.faults >= _FAULTS and len(batch.entries) > 1:
+            self._line.alone(batch, now)
         elif doubt.faults >= _FAULTS:
             self._park(batch, doubt, started)
         else:
             self._line.postponed(batch, now, due=now + self._pause(batch))
 
-    def _looked_in_vain(self, batch: Batch, counts: bool, started: float) -> None:
+    def _looked_in_vain(self, batch: Batch, counts: bool, started: float, asked: float = 0.0) -> None:
         """A failed reading is not a no. Those that will fail again for all we know are counted."""
         doubt, now = replace(batch.doubt, unclear=batch.doubt.unclear + counts), time.time()
         if doubt.unclear >= _UNCLEAR:
             self._park(batch, replace(doubt, error=_UNKNOWN), started)
         else:
-            self._line.unsure(batch, now, due=now + self._pause(batch), doubt=doubt)
+            self._line.unsure(batch, now, due=now + self._pause(batch), doubt=doubt, asked=now + asked)
 
     def _arrived(self, batch: Batch, added: Added | None, started: float) -> None:
         self._answered()
@@ -113,10 +128,9 @@ class Delivery:
     def _failed(self, batch: Batch, error: MemOSError, started: float) -> None:
         what, now = fate(error, patient=True), time.time()
         if what is Fate.NOT_APPLIED:
-            asked = error.retry_after if isinstance(error, Refused) else None
-            self._slow_down(error, asked or 0.0)
+            asked = self._put_off(error)
             self._tell(batch, error, started)
-            self._line.postponed(batch, now, due=now + self._pause(batch), asked=now + (asked or 0.0))
+            self._line.postponed(batch, now, due=now + self._pause(batch), asked=now + asked)
         elif what is Fate.UNKNOWN:
             inside = isinstance(error, Refused) and bool(error.code)
             self._in_doubt(batch, error, batch.doubt.faults + inside, started)
@@ -128,8 +142,11 @@ class Delivery:
             self._park(batch, _doubt(error), started)
 
     def _in_doubt(self, batch: Batch, error: Exception, faults: int, started: float) -> None:
-        """Nobody knows whether it was applied: it is looked for, if it can be."""
-        doubt, now = replace(_doubt(error), faults=faults), time.time()
+        """Nobody knows whether it was applied: it is looked for, if it can be. A server that took that long to say
+        nothing is given as long again before absence counts: it may be slow, not gone.
+        """
+        now = time.time()
+        doubt = replace(_doubt(error), faults=faults, settled=now + _since(started) / 1_000)
         if read_back(batch.call) is None:
             self._park(batch, replace(doubt, error=_UNKNOWN), started)
             return
@@ -138,7 +155,8 @@ class Delivery:
 
     def _park(self, batch: Batch, doubt: Doubt, started: float) -> None:
         doubt = doubt if doubt.error else replace(doubt, error=_UNKNOWN)
-        self._line.parked(batch, time.time(), doubt)
+        maybe = digests(batch.call.turns, self._line.digest) if doubt.error == _UNKNOWN else []
+        self._line.parked(batch, maybe, time.time(), doubt)
         why = "nobody knows whether it arrived" if doubt.error == _UNKNOWN else f"it was refused ({doubt.error})"
         _log.warning(
             "a turn could not be recorded and is parked: %s, code %d; see `memos-integrations outbox list`",
@@ -164,14 +182,22 @@ class Delivery:
         pause = min(pause, retry.first) if self.hurried else pause
         return pause * (1 - retry.jitter * random.random())  # noqa: S311 - no secret
 
-    def _slow_down(self, error: MemOSError, asked: float) -> None:
-        """A limiter speaks to all conversations; a server that is gone is not asked for each of them."""
+    def _put_off(self, error: MemOSError) -> float:
+        """The seconds for which the server wants no more of this conversation. A limiter speaks to all of them, and a
+        server that is gone is not asked for each.
+        """
+        asked = (error.retry_after or 0.0) if isinstance(error, Refused) else 0.0
+        self._slow_down(asked if isinstance(error, RateLimited) else 0.0)
+        return asked
+
+    def _slow_down(self, asked: float) -> None:
         retry, self._failed_in_row = self._client.retry, self._failed_in_row + 1
-        pause = asked if isinstance(error, RateLimited) else 0.0
+        pause = 0.0
         if self._failed_in_row >= _QUIET_AFTER:
             grown = retry.first * retry.factor ** min(self._failed_in_row - _QUIET_AFTER, 32)
-            pause = max(pause, min(grown, retry.first if self.hurried else retry.longest))
-        self._quiet_until = max(self._quiet_until, time.monotonic() + pause)
+            pause = min(grown, retry.first if self.hurried else retry.longest)
+        now = time.monotonic()
+        self._asked_until, self._quiet_until = max(self._asked_until, now + asked), max(self._quiet_until, now + pause)
 
     def _answered(self) -> None:
         self._failed_in_row = 0

@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from memos_integrations.memory._queue import IN_LINE, Queue
+from memos_integrations.memory._queue import IN_LINE, Queue, left, place
 from memos_integrations.wire.call import MAX_PAGE
 from memos_integrations.wire.calls import AddMessage
 from memos_integrations.wire.readback import MOST, Delivered
@@ -16,19 +16,23 @@ from memos_integrations.wire.readback import MOST, Delivered
 __all__ = ["Batch", "Doubt", "Line"]
 
 _MAX_BYTES: Final = 60_000  # of a call's entries together: within 40,000 tokens (contract §1.5) in any language
-_AGAIN: Final = "update entry set state = 'waiting', sent = null, looks = 0, unclear = 0 where number = ?"
-Row = tuple[int, bytes, int, int]  # number, body, messages, alone
+# An entry that was in doubt once keeps the time of its first sending: what was written then may show late.
+_AGAIN: Final = """update entry set state = 'waiting', sent = case when error = '' then null else sent end, looks = 0,
+    unclear = 0 where number = ?"""
+Row = tuple[int, bytes, int, int, float | None]  # number, body, messages, alone, sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
     """What stands against a batch whose fate is not known: `looks` readings did not find it, `unclear` ones told
-    nothing, `faults` failures inside the server; and the last failure of its sending.
+    nothing, `faults` failures inside the server; and the last failure of its sending. Before `settled` the server may
+    still come to write it, so its absence says nothing.
     """
 
     looks: int = 0
     unclear: int = 0
     faults: int = 0
+    settled: float = 0.0
     error: str = ""
     code: int = 0
     words: str = field(default="", repr=False)
@@ -36,13 +40,15 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What is sent in one call: `entries` by number, by `holder` alone; the conversation failed `tries` times in a row.
+    """What is sent in one call: `entries` by number, by `holder` alone `until` that time; the conversation failed
+    `tries` times in a row.
 
     `sent` is when it was first sent; unless it is `fresh`, its fate is not known since then.
     """
 
     conversation: int
     holder: str
+    until: float
     entries: tuple[int, ...]
     call: AddMessage = field(repr=False)
     tries: int
@@ -70,6 +76,22 @@ class Line(Queue):
             row = self.execute(oldest, (destination,)).fetchone()
         return None if row[0] is None else float(row[0])
 
+    def holds(self, destination: int, call: AddMessage) -> bool:
+        """Whether anything of `call`'s conversation is open or in line."""
+        found = f"""select 1 from entry e join conversation c on c.number = e.conversation where c.destination = ?
+            and c.owner = ? and c.name = ? and (e.{IN_LINE} or e.state = 'open') limit 1"""
+        with self.reading():
+            return self.execute(found, (destination, *place(call))).fetchone() is not None
+
+    def unspoken(self, destination: int, call: AddMessage, turn: str | None) -> AddMessage | None:
+        """`call` without what of that turn was handed in before; None when nothing is left."""
+        found = "select number from conversation where destination = ? and owner = ? and name = ?"
+        with self.reading():
+            row = self.execute(found, (destination, *place(call))).fetchone()
+            known = self._spoken(row[0], self.digest(turn)) if row and turn is not None else []
+        rest = left(call.turns, [self._print(message) for message in call.turns], known)
+        return call.model_copy(update={"messages": rest}) if rest else None
+
     def claim(self, destination: int, holder: str, now: float, until: float) -> Batch | None:
         """The first entries of the conversation that has been due for longest, for `holder` alone `until` that time."""
         first = """select number, tries from conversation where destination = ? and due <= ?
@@ -92,6 +114,7 @@ class Line(Queue):
         return Batch(
             conversation=conversation,
             holder=holder,
+            until=until,
             entries=numbers,
             call=call,
             tries=tries,
@@ -101,10 +124,18 @@ class Line(Queue):
         )
 
     def known(self, batch: Batch) -> list[Delivered]:
-        """What surely arrived in the batch's conversation of late."""
+        """What arrived in the batch's conversation of late, or may have; times by this machine's clock."""
+        found = "select digest, at, begun, sure from delivered where conversation = ? order by number"
         with self.reading():
-            found = "select digest, at from delivered where conversation = ? order by number"
-            return [Delivered(*row) for row in self.execute(found, (batch.conversation,)).fetchall()]
+            rows = self.execute(found, (batch.conversation,)).fetchall()
+        return [Delivered(digest, at, begun, bool(sure)) for digest, at, begun, sure in rows]
+
+    def arrived(self, destination: int, owner: str, name: str) -> list[bytes]:
+        """Digests of what surely arrived in that conversation of late, in order."""
+        found = """select d.digest from delivered d join conversation c on c.number = d.conversation
+            where c.destination = ? and c.owner = ? and c.name = ? order by d.number"""
+        with self.reading():
+            return [row[0] for row in self.execute(found, (destination, owner, name)).fetchall()]
 
     def delivered(self, batch: Batch, digests: Sequence[bytes], now: float) -> None:
         """It arrived: its text is deleted, its digests are kept for comparing."""
@@ -112,11 +143,7 @@ class Line(Queue):
             if not mine:
                 return
             self._each("delete from entry where number = ?", batch)
-            rows = [(batch.conversation, digest, now) for digest in digests]
-            self.execute_many("insert into delivered (conversation, digest, at) values (?, ?, ?)", rows)
-            oldest = """delete from delivered where conversation = ? and number <= (select number from delivered
-                where conversation = ? order by number desc limit 1 offset ?)"""
-            self.execute(oldest, (batch.conversation, batch.conversation, MAX_PAGE))
+            self._keep(batch, digests, now, sure=True)
             self._release(batch.conversation, now, tries=0)
 
     def postponed(self, batch: Batch, now: float, *, due: float, asked: float = 0.0) -> None:
@@ -127,15 +154,16 @@ class Line(Queue):
                 self.execute("update conversation set asked = ? where number = ?", (asked, batch.conversation))
                 self._release(batch.conversation, now, tries=batch.tries + 1, due=max(due, asked))
 
-    def unsure(self, batch: Batch, now: float, *, due: float, doubt: Doubt) -> None:
-        """Nobody knows yet whether it arrived; it is looked for when `due`."""
-        noted = """update entry set looks = ?, unclear = ?, faults = ?, error = ?, code = ?, words = ?
+    def unsure(self, batch: Batch, now: float, *, due: float, doubt: Doubt, asked: float = 0.0) -> None:
+        """Nobody knows yet whether it arrived; it is looked for when `due`, not before `asked`."""
+        noted = """update entry set looks = ?, unclear = ?, faults = ?, settled = ?, error = ?, code = ?, words = ?
             where number = ?"""
-        values = (doubt.looks, doubt.unclear, doubt.faults, doubt.error, doubt.code, doubt.words)
+        values = (doubt.looks, doubt.unclear, doubt.faults, doubt.settled, doubt.error, doubt.code, doubt.words)
         with self._settling(batch) as mine:
             if mine:
                 self.execute_many(noted, [(*values, number) for number in batch.entries])
-                self._release(batch.conversation, now, tries=batch.tries + 1, due=due)
+                self.execute("update conversation set asked = ? where number = ?", (asked, batch.conversation))
+                self._release(batch.conversation, now, tries=batch.tries + 1, due=max(due, asked))
 
     def alone(self, batch: Batch, now: float) -> None:
         """It was refused as a whole, so each entry goes alone: the others shall not share the fate of one."""
@@ -145,13 +173,14 @@ class Line(Queue):
                 self._each("update entry set alone = 1 where number = ?", batch)
                 self._release(batch.conversation, now, tries=0)
 
-    def parked(self, batch: Batch, now: float, doubt: Doubt) -> None:
-        """Set aside for the user to decide; what comes after goes on."""
+    def parked(self, batch: Batch, digests: Sequence[bytes], now: float, doubt: Doubt) -> None:
+        """Set aside for the user to decide; what comes after goes on. `digests`, where it may have arrived."""
         aside = "update entry set state = 'parked', error = ?, code = ?, words = ? where number = ?"
         values = (doubt.error, doubt.code, doubt.words)
         with self._settling(batch) as mine:
             if mine:
                 self.execute_many(aside, [(*values, number) for number in batch.entries])
+                self._keep(batch, digests, now, sure=False)
                 self._release(batch.conversation, now, tries=0)
 
     def hurry(self, destination: int, now: float, longest: float) -> None:
@@ -173,10 +202,20 @@ class Line(Queue):
 
     @contextmanager
     def _settling(self, batch: Batch) -> Iterator[bool]:
-        """A transaction, and whether the conversation is still the batch's holder's."""
-        held = "select 1 from conversation where number = ? and holder = ?"
+        """A transaction, and whether the conversation is still the batch's: another thread of the holder's may have
+        taken it when its time was over.
+        """
+        held = "select 1 from conversation where number = ? and holder = ? and until = ?"
         with self.writing():
-            yield self.execute(held, (batch.conversation, batch.holder)).fetchone() is not None
+            yield self.execute(held, (batch.conversation, batch.holder, batch.until)).fetchone() is not None
+
+    def _keep(self, batch: Batch, digests: Sequence[bytes], now: float, *, sure: bool) -> None:
+        """Keeps the newest digests of the batch's conversation, as many as a reading shows."""
+        rows = [(batch.conversation, digest, now, batch.sent, sure) for digest in digests]
+        self.execute_many("insert into delivered (conversation, digest, at, begun, sure) values (?, ?, ?, ?, ?)", rows)
+        oldest = """delete from delivered where conversation = ? and number <= (select number from delivered
+            where conversation = ? order by number desc limit 1 offset ?)"""
+        self.execute(oldest, (batch.conversation, batch.conversation, MAX_PAGE))
 
     def _under_way(self, conversation: int) -> dict[int, AddMessage]:
         """What was sent without a reply that told its fate: together, as it was sent, before anything else."""
@@ -187,16 +226,16 @@ class Line(Queue):
 
     def _gathered(self, conversation: int, now: float) -> dict[int, AddMessage]:
         """The next to be sent together, noted as being sent before they are."""
-        found = """select number, body, messages, alone from entry where conversation = ? and state = 'waiting'
+        found = """select number, body, messages, alone, sent from entry where conversation = ? and state = 'waiting'
             order by number limit ?"""
         rows: list[Row] = self.execute(found, (conversation, MOST)).fetchall()
         calls = dict[int, AddMessage]()
-        for number, body, _, _ in rows[: _fitting(rows)]:
+        for number, body, *_ in rows[: _fitting(rows)]:
             call = self._read(number, body)
             if call is None or any(_marks(call) != _marks(other) for other in calls.values()):
                 break
             calls[number] = call
-        sending = "update entry set state = 'sending', sent = ? where number = ?"
+        sending = "update entry set state = 'sending', sent = coalesce(sent, ?) where number = ?"
         self.execute_many(sending, [(now, number) for number in calls])
         return calls
 
@@ -210,10 +249,11 @@ class Line(Queue):
 
     def _doubt(self, numbers: tuple[int, ...]) -> tuple[float, Doubt]:
         """When they were first sent, and what stands against them since."""
-        found = "select sent, looks, unclear, faults, error, code, words from entry where number = ?"
+        found = "select sent, looks, unclear, faults, settled, error, code, words from entry where number = ?"
         rows = [self.execute(found, (number,)).fetchone() for number in numbers]
-        sent, looks, unclear, faults, error, code, words = max(rows, key=lambda row: int(row[3]))
-        return sent, Doubt(looks=looks, unclear=unclear, faults=faults, error=error, code=code, words=words)
+        _, looks, unclear, faults, settled, error, code, words = max(rows, key=lambda row: int(row[3]))
+        doubt = Doubt(looks=looks, unclear=unclear, faults=faults, settled=settled, error=error, code=code, words=words)
+        return min(row[0] for row in rows), doubt
 
     def _each(self, statement: str, batch: Batch) -> None:
         self.execute_many(statement, [(number,) for number in batch.entries])
@@ -230,11 +270,12 @@ class Line(Queue):
 
 
 def _fitting(rows: Sequence[Row]) -> int:
-    """How many of `rows` fit into one call; the first does."""
+    """How many of `rows` fit into one call; the first does. What was in doubt stays what it was: it is looked for so."""
     messages, size = 0, 0
-    for count, (_, body, length, alone) in enumerate(rows):
+    for count, (_, body, length, alone, sent) in enumerate(rows):
         messages, size = messages + length, size + len(body)
-        if count and (alone or rows[0][3] or messages > MOST or size > _MAX_BYTES):
+        apart = alone or rows[0][3] or sent != rows[0][4]
+        if count and (apart or messages > MOST or size > _MAX_BYTES):
             return count
     return len(rows)
 

@@ -21,20 +21,21 @@ MIGRATIONS: list[tuple[str, ...]] = [
         "create index conversation_by_due on conversation (destination, due) where due is not null",
         # state: open (its turn is not answered yet), waiting, sending (or its fate is unknown), parked
         # sent: when it was first, with the others that are sending; looks: readings that did not find it;
-        # unclear: readings that told nothing; faults: failures inside the server
+        # unclear: readings that told nothing; faults: failures inside the server;
+        # settled: before then the server may still come to write it
         """create table entry (
             number integer primary key autoincrement, conversation integer not null, state text not null, turn blob,
             body blob not null, messages integer not null, created real not null,
             sent real, looks integer not null default 0, unclear integer not null default 0,
-            faults integer not null default 0, alone integer not null default 0,
+            faults integer not null default 0, settled real not null default 0, alone integer not null default 0,
             error text not null default '', code integer not null default 0, words text not null default '')""",
         "create index entry_in_line on entry (conversation, number) where state in ('waiting', 'sending')",
         "create index entry_open on entry (conversation, turn) where state = 'open'",
         "create index entry_by_age on entry (created) where state = 'open'",
-        # what surely arrived, to tell a repeat from what it repeats
+        # what arrived, or (not sure) may have, to tell a repeat from what it repeats
         """create table delivered (
             number integer primary key autoincrement, conversation integer not null, digest blob not null,
-            at real not null)""",
+            at real not null, begun real not null, sure integer not null)""",
         "create index delivered_by_conversation on delivered (conversation, number)",
         # which messages of a turn were handed over, for whoever comes to close it again
         """create table spoken (

@@ -7,7 +7,7 @@ import secrets
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ from memos_integrations.memory._outbox_schema import APPLICATION, MIGRATIONS
 from memos_integrations.wire.calls import AddMessage
 from memos_integrations.wire.message import Message
 
-__all__ = ["IN_LINE", "Count", "Listed", "Queue", "State"]
+__all__ = ["IN_LINE", "Count", "Listed", "Queue", "State", "left", "place"]
 
 State = str
 OPEN: Final = "open"
@@ -45,7 +45,7 @@ class Listed:
     created: float
     error: str
     code: int
-    message: str
+    message: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +105,13 @@ class Queue(File):
                 self._make_due(conversation, now)
         return left, left > 0 and due is None
 
-    def open(self, destination: int, call: AddMessage, turn: str, now: float) -> bool:
-        """Keeps the user's words of a turn that has no answer yet; whether earlier ones go alone now because of it."""
+    def open(self, destination: int, call: AddMessage, turn: str, now: float, *, reused: bool = False) -> bool:
+        """Keeps the user's words of a turn without an answer; whether earlier ones go alone. `reused`: see Outbox."""
         name = self.digest(turn)
         with self.writing():
             self._check_room()
             conversation, _ = self._conversation(destination, call)
-            if self._spoken(conversation, name):
+            if self._spoken(conversation, name) and not (reused and self._entry(conversation, name) is None):
                 return False
             earlier = "update entry set state = 'waiting', turn = null where conversation = ? and state = 'open'"
             released = self.execute(earlier, (conversation,)).rowcount > 0
@@ -126,14 +126,14 @@ class Queue(File):
         found = """select 1 from spoken s join conversation c on c.number = s.conversation
             where c.destination = ? and c.owner = ? and c.name = ? and s.turn = ?"""
         with self.reading():
-            return self.execute(found, (destination, *_place(call), self.digest(turn))).fetchone() is not None
+            return self.execute(found, (destination, *place(call), self.digest(turn))).fetchone() is not None
 
     def opened(self, destination: int, call: AddMessage, turn: str) -> AddMessage | None:
         """What `open` kept for that turn, None when it is closed; `call` tells the conversation."""
         found = """select e.body from entry e join conversation c on c.number = e.conversation where c.destination = ?
             and c.owner = ? and c.name = ? and e.turn = ? and e.state = 'open'"""
         with self.reading():
-            row = self.execute(found, (destination, *_place(call), self.digest(turn))).fetchone()
+            row = self.execute(found, (destination, *place(call), self.digest(turn))).fetchone()
         return AddMessage.model_validate_json(row[0]) if row else None
 
     def orphaned(self, destination: int, before: float, now: float) -> int:
@@ -193,12 +193,12 @@ class Queue(File):
                 self._make_due(conversation, now)
         return len(rows)
 
-    def drop(self, number: int | None, destination: int | None = None) -> int:
+    def drop(self, number: int | None, now: float, destination: int | None = None) -> int:
         """Deletes that entry, unless it is just being sent, or all that are parked; returns how many."""
-        which = f"delete from entry where state = case when ? is null then 'parked' else state end and {_CHOSEN}"
+        which = f"""delete from entry where state = case when ? is null then 'parked' else state end and {_CHOSEN}
+            and (state <> 'sending' or conversation not in (select number from conversation where until > ?))"""
         with self.writing():
-            values = (number, number, number, destination, destination)
-            dropped = self.execute(f"{which} and state <> 'sending'", values).rowcount
+            dropped = self.execute(which, (number, number, number, destination, destination, now)).rowcount
         self.cut_log()
         return dropped
 
@@ -216,8 +216,8 @@ class Queue(File):
         self.cut_log()
 
     def _check_room(self) -> None:
-        pages = pragma(self, "page_count") - pragma(self, "freelist_count")
-        if pages * self._page >= self._max_bytes:
+        most = self._max_bytes // self._page
+        if pragma(self, "page_count") >= most and pragma(self, "page_count") - pragma(self, "freelist_count") >= most:
             raise OutboxFull(
                 f"the outbox holds {self._max_bytes >> 20} MiB, as much as it may: let it deliver (client.flush()), "
                 "drop what is parked (memos-integrations outbox drop), or give it more room (OutboxOptions)"
@@ -225,7 +225,7 @@ class Queue(File):
 
     def _conversation(self, destination: int, call: AddMessage) -> tuple[int, float | None]:
         """Its number, made if need be, and when its first entry is due."""
-        key = (destination, *_place(call))
+        key = (destination, *place(call))
         found = "select number, due from conversation where destination = ? and owner = ? and name = ?"
         row = self.execute(found, key).fetchone()
         if row is None:
@@ -246,18 +246,22 @@ class Queue(File):
     def _close(self, conversation: int, call: AddMessage, turn: bytes, now: float) -> int:
         """Puts what of the turn was not handed in yet; the turn's own open entry becomes all of it."""
         known, prints = self._spoken(conversation, turn), [self._print(message) for message in call.turns]
-        opened = "select number from entry where conversation = ? and turn = ? and state = 'open'"
-        row = self.execute(opened, (conversation, turn)).fetchone() if known else None
-        if row is not None:
+        entry = self._entry(conversation, turn) if known else None
+        if entry is not None:
             closed = "update entry set state = 'waiting', turn = null, body = ?, messages = ? where number = ?"
-            self.execute(closed, (call.body(), len(call.turns), row[0]))
+            self.execute(closed, (call.body(), len(call.turns), entry))
             self._note_spoken(conversation, turn, prints, now)
             return len(call.turns)
-        rest = _left(call.turns, prints, known)
+        rest = left(call.turns, prints, known)
         if rest:
             self._insert(conversation, WAITING, None, call.model_copy(update={"messages": rest}), now)
             self._note_spoken(conversation, turn, [*(Counter(known) | Counter(prints)).elements()], now)
         return len(rest)
+
+    def _entry(self, conversation: int, turn: bytes) -> int | None:
+        opened = "select number from entry where conversation = ? and turn = ? and state = 'open'"
+        row = self.execute(opened, (conversation, turn)).fetchone()
+        return None if row is None else int(row[0])
 
     def _spoken(self, conversation: int, turn: bytes) -> list[bytes]:
         found = "select digests from spoken where conversation = ? and turn = ?"
@@ -271,7 +275,7 @@ class Queue(File):
         return self.digest(message.model_dump_json(exclude={"chat_time"}, exclude_none=True))
 
 
-def _left(messages: Sequence[Message], prints: Sequence[bytes], known: Sequence[bytes]) -> tuple[Message, ...]:
+def left(messages: Sequence[Message], prints: Sequence[bytes], known: Sequence[bytes]) -> tuple[Message, ...]:
     """Those of `messages` that are not known."""
     had, rest = Counter(known), []
     for message, mark in zip(messages, prints, strict=True):
@@ -282,7 +286,7 @@ def _left(messages: Sequence[Message], prints: Sequence[bytes], known: Sequence[
     return tuple(rest)
 
 
-def _place(call: AddMessage) -> tuple[str, str]:
+def place(call: AddMessage) -> tuple[str, str]:
     """Whose conversation it is, and its name."""
     owner = "\n".join(call.users) if call.users else "\n".join(("", *call.agents))
     return owner, call.conversation_id or ""
@@ -292,3 +296,4 @@ def _make_private(path: str) -> None:
     """The file, if it is not there: for its owner alone, as are the log and the index that SQLite sets beside it."""
     with suppress(FileExistsError):
         os.close(os.open(Path(path), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        Path(path).chmod(0o600)  # a umask may have taken too much away

@@ -8,7 +8,6 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from memos_integrations._file import PRIVATE
@@ -18,7 +17,9 @@ from memos_integrations.memory._crew import Crew
 from memos_integrations.memory._delivery import Delivery
 from memos_integrations.memory._holders import is_gone, new_holder, retire
 from memos_integrations.memory._line import Line
-from memos_integrations.memory._queue import Count, Listed, State
+from memos_integrations.memory._look import Look, look
+from memos_integrations.memory._queue import Listed, State
+from memos_integrations.memory._status import OutboxStatus, together, told
 from memos_integrations.wire.calls import AddMessage
 
 __all__ = ["Outbox", "OutboxStatus", "outbox_file"]
@@ -27,25 +28,9 @@ _log = logging.getLogger(__name__)
 _MEMORY = ":memory:"
 _POLL = 5.0  # seconds between two looks for what other processes left behind
 _STEP = 0.1  # seconds between two looks at what other processes deliver, while somebody waits for it
+_STUMBLED = 1.0  # seconds before a file that could not be used is tried again, while somebody waits for it
 _GRACE = 15.0  # seconds beyond a call's deadline for which a conversation is still its holder's
 _MIB = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxStatus:
-    """What the outbox holds for a client's destination: entries that wait, whose turn is open, that are parked.
-
-    `messages` are those of all three, `oldest_seconds` is how long the oldest that waits has waited (0.0: none does).
-    `elsewhere` counts entries of destinations that this client does not open: they wait for a client of theirs.
-    """
-
-    path: str
-    waiting: int
-    open: int
-    parked: int
-    messages: int
-    oldest_seconds: float
-    elsewhere: int
 
 
 class Outbox:
@@ -68,7 +53,7 @@ class Outbox:
         self._delivery = Delivery(client, self._line, self._undelivered)
         self._crew = Crew(self._step)
         self._holder = new_holder()
-        self._stopped, self._polled = False, -math.inf
+        self._stopped, self._polled, self._untidy = False, -math.inf, False
         self._lock, self._spare = threading.Lock(), None
         weakref.finalize(self, _end, self._crew, self._line).atexit = False
         client.on_flush(self.flush)
@@ -90,40 +75,45 @@ class Outbox:
         `Unreachable` when the client is closed.
         """
         self._check_open()
+        if (other := self._other(call, turn)) is not None:
+            return other.put(call, turn)
         try:
             messages, first = self._line.put(self._destination, call, turn, time.time())
         except (ServerFault, Unsupported) as error:
-            return self._spared(error).put(call, turn)
+            return self._put_aside(call, turn, error)
         if first:  # else whoever delivers the conversation goes on with it
             self._crew.wake()
         return messages
 
-    def open(self, call: AddMessage, turn: str) -> None:
+    def open(self, call: AddMessage, turn: str, *, reused: bool = False) -> None:
         """Keeps the user's words of a turn until it is closed by `put`. Unless it is, they are written alone: when the
-        conversation's next turn opens, or after `orphan_after` seconds. Raises what `put` raises.
+        conversation's next turn opens, or after `orphan_after` seconds. `reused`: the name of a closed turn may begin
+        another. Raises what `put` raises.
         """
         self._check_open()
-        try:
-            released = self._line.open(self._destination, call, turn, time.time())
-        except (ServerFault, Unsupported) as error:
-            self._spared(error).open(call, turn)
+        if (other := self._other(call, turn)) is not None:
+            other.open(call, turn, reused=reused)
             return
-        if released or not self._crew.busy:
-            self._crew.wake()
+        try:
+            self._line.open(self._destination, call, turn, time.time(), reused=reused)
+        except (ServerFault, Unsupported) as error:
+            self._spared(error).open(call, turn, reused=reused)
+        self._crew.wake()  # somebody has to know until when it may stay open
 
     def opened(self, call: AddMessage, turn: str) -> AddMessage | None:
         """What `open` keeps for that turn of `call`'s conversation; None when it is closed."""
-        kept = self._line.opened(self._destination, call, turn)
-        return kept if kept is not None or self._spare is None else self._spare.opened(call, turn)
+        kept = None if self._spare is None else self._spare.opened(call, turn)
+        return self._line.opened(self._destination, call, turn) if kept is None else kept
 
     def knows(self, call: AddMessage, turn: str) -> bool:
         """Whether words of that turn were put or kept here in the last 30 days, whatever came of them."""
-        known = self._line.knows(self._destination, call, turn)
-        return known or (self._spare is not None and self._spare.knows(call, turn))
+        known = self._spare is not None and self._spare.knows(call, turn)
+        return known or self._line.knows(self._destination, call, turn)
 
-    def waiting(self, user_id: str, conversation_id: str) -> list[tuple[int, AddMessage, bool]]:
-        """What waits for that conversation, in order: an entry's number, its call, and whether it may have arrived."""
-        return self._line.in_line(self._destination, user_id, conversation_id)
+    def look(self, user_id: str, conversation_id: str) -> Look:
+        """What waits for that conversation, and what arrived there of late."""
+        mine = look(self._line, self._destination, user_id, conversation_id)
+        return mine if self._spare is None else mine.beside(self._spare.look(user_id, conversation_id))
 
     def flush(self, timeout: float | None = None) -> int:
         """Waits until nothing is in line, `timeout` seconds at most (None: the client's deadline); how much is left.
@@ -136,51 +126,56 @@ class Outbox:
             return self._undelivered()  # asked by a listener of ours: it can't wait for itself
         if self._client.closing and self._path in PRIVATE and not self._stopped:
             self._line.orphaned(self._destination, math.inf, time.time())  # nobody can answer them any more
-        self._delivery.hurried = True
+        self._delivery.hurried += 1
         try:
+            seen = self._crew.steps
             while (left := self._undelivered()) and not self._stopped and (now := time.monotonic()) < limit:
-                self._help(limit - now)
+                self._help(limit - now, seen)
+                seen = self._crew.steps
         finally:
-            self._delivery.hurried = False
+            self._delivery.hurried -= 1
+        if not left and time.monotonic() < limit:
+            self._clean()
         return left
 
     def status(self) -> OutboxStatus:
         """What it holds: counts and seconds, no text."""
-        counts = self._line.counts()
-        mine = {count.state: count for count in counts if count.destination == self._destination}
-        waits = [mine[state] for state in ("waiting", "sending") if state in mine]
-        return OutboxStatus(
-            path=self._path,
-            waiting=sum(count.entries for count in waits),
-            open=_entries(mine.get("open")),
-            parked=_entries(mine.get("parked")),
-            messages=sum(count.messages for count in mine.values()),
-            oldest_seconds=max((time.time() - count.oldest for count in waits), default=0.0),
-            elsewhere=sum(count.entries for count in counts if count.destination != self._destination),
-        )
+        mine = told(self._path, self._line.counts(), self._destination, time.time())
+        return mine if self._spare is None else together(mine, self._spare.status())
 
     def entries(self, *states: State) -> list[Listed]:
         """Every entry of this client's destination, or those that are "open", "waiting", "sending" or "parked"."""
-        return self._line.listed(states, self._destination)
+        mine = self._line.listed(states, self._destination)
+        return mine if self._spare is None else [*mine, *self._spare.entries(*states)]
 
     def retry(self, number: int | None = None) -> int:
         """Puts that parked entry in line again, or all of them; returns how many."""
         again = self._line.retry(number, time.time(), self._destination)
         self._crew.wake()
+        if self._spare is not None and (number is None or not again):
+            again += self._spare.retry(number)
         return again
 
     def drop(self, number: int | None = None) -> int:
         """Deletes that entry, unless it is being sent, or all that are parked, with their text; returns how many."""
-        return self._line.drop(number, self._destination)
+        dropped = self._line.drop(number, time.time(), self._destination)
+        if self._spare is not None and (number is None or not dropped):
+            dropped += self._spare.drop(number)
+        return dropped
 
-    def _help(self, seconds: float) -> None:
+    def _help(self, seconds: float, seen: int) -> None:
         """Sees to it that something is done, and waits for it; without a thread to do it, does it."""
-        self._line.hurry(self._destination, time.time(), self._client.retry.first)
-        pause = seconds if self._path in PRIVATE else min(seconds, _STEP)
+        with suppress(ServerFault):  # a file that is locked; then the pauses stay as they are
+            self._line.hurry(self._destination, time.time(), self._client.retry.first)
+        pause = min(seconds, _POLL if self._path in PRIVATE else _STEP)
         if self._crew.wake():
-            self._crew.wait(pause)
-        elif (wait := self._step(seconds)) > 0:
-            self._crew.wait(min(wait, pause))
+            self._crew.wait(pause, seen)
+            return
+        wait = _STUMBLED
+        with suppress(ServerFault):
+            wait = self._step(seconds)
+        if wait > 0:
+            self._crew.wait(min(wait, pause), seen)
 
     def _step(self, limit: float = math.inf) -> float:
         """Delivers one batch within `limit` seconds; else the seconds until there may be one."""
@@ -196,6 +191,7 @@ class Outbox:
         due = self._line.next_due(self._destination)
         if due is not None and due <= now:
             self._crew.wake()
+        self._untidy = True
         self._delivery.deliver(batch, seconds)
         return 0.0
 
@@ -208,18 +204,30 @@ class Outbox:
             if is_gone(holder):
                 self._line.free(holder)
         self._line.orphaned(self._destination, now - self._options.orphan_after, now)
+        if not self._undelivered():
+            self._clean()
+
+    def _clean(self) -> None:
+        """Cuts the log, in which delivered text can still be read."""
+        if self._untidy and not self._stopped:
+            self._untidy = False
+            self._untidy = not self._line.cut_log()
 
     def _wait(self, now: float) -> float:
         due, opened = self._line.next_due(self._destination), self._line.next_orphan(self._destination)
         times = [] if due is None else [due - now]
-        if opened is not None:
-            times.append(opened + self._options.orphan_after - now)
+        if opened is not None:  # and not before it is looked for
+            polled = self._polled + _POLL - time.monotonic()
+            times.append(max(opened + self._options.orphan_after - now, polled))
         if self._path not in PRIVATE:
             times.append(_POLL)
         return max(0.001, min(times)) if times else math.inf
 
     def _undelivered(self) -> int:
-        return 0 if self._stopped else self._line.undelivered(self._destination)
+        try:
+            return 0 if self._stopped else self._line.undelivered(self._destination)
+        except (ServerFault, Unsupported):
+            return 1  # the file can't be read now: nobody can say that nothing is left
 
     def _check_open(self) -> None:
         if self._stopped:
@@ -235,6 +243,20 @@ class Outbox:
                 kept = OutboxOptions(path=_MEMORY, orphan_after=self._options.orphan_after)
                 self._spare = Outbox(self._client, kept)
             return self._spare
+
+    def _other(self, call: AddMessage, turn: str | None) -> "Outbox | None":
+        """The one in memory, where it has what comes before in the conversation, or what the turn began with."""
+        spare = self._spare
+        if spare is None or (turn is not None and spare.knows(call, turn)):
+            return spare
+        return spare if spare._line.holds(spare._destination, call) else None  # noqa: SLF001 - of its own class
+
+    def _put_aside(self, call: AddMessage, turn: str | None, error: Exception) -> int:
+        """Into memory, without what of the turn is in the file: that leaves from there."""
+        rest: AddMessage | None = call
+        with suppress(ServerFault, Unsupported):
+            rest = self._line.unspoken(self._destination, call, turn)
+        return 0 if rest is None else self._spared(error).put(rest, turn)
 
     def _stop(self) -> None:
         """Ends the threads, whatever is left: the client is closed. A send under way ends when its connection goes."""
@@ -277,7 +299,3 @@ def _opened(options: OutboxOptions) -> tuple[Line, str]:
 def _end(crew: Crew, line: Line) -> None:
     crew.stop()
     line.close()
-
-
-def _entries(count: Count | None) -> int:
-    return 0 if count is None else count.entries

@@ -92,8 +92,9 @@ def begin(client: MemOS, scope: Scope, name: str, said: Said) -> None:
     call = _call(client, scope, [said])
     if call is None:
         return
+    numbered = said.id is not None and not is_unique(said.id)
     try:
-        Outbox.of(client).open(call, name)
+        Outbox.of(client).open(call, name, reused=numbered)
     except MemOSError as error:  # told when the turn is recorded
         _log.debug("the outbox did not take a turn's beginning (%s)", type(error).__name__)
 
@@ -141,6 +142,8 @@ def _sent(text: str) -> str:
 
 def _paired(turn: Sequence[Said]) -> list[Said]:
     """`turn` without calls that got no result, and without results that nobody called for: each is nonsense alone."""
+    if not any(said.asked or said.answers is not None for said in turn):
+        return list(turn)
     results = {said.answers for said in turn if said.answers is not None}
     whole = [replace(said, asked=tuple(a for a in said.asked if a.id in results)) for said in turn]
     called = {asked.id for said in whole for asked in said.asked}

@@ -9,7 +9,7 @@ __all__ = ["said_at", "shown"]
 
 def said_at(moment: datetime, zone: tzinfo) -> str:
     """`moment` as a `chat_time` ("2026-08-01 10:00:00") in the server's `zone`."""
-    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+    return moment.astimezone(zone).replace(tzinfo=None).isoformat(" ", "seconds")
 
 
 def shown(time: Time, *, server: tzinfo, reader: tzinfo) -> str:

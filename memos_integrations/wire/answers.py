@@ -7,7 +7,7 @@ milliseconds or text without a zone, as the server sent them (the contract recor
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from memos_integrations.wire.checks import TOLERANT, Discreet
 
@@ -71,7 +71,7 @@ class Fact(Answer):
     tags: Several[str] = ()
     relativity: float | None = None
     sources: Several[Any] = ()
-    info: Members = {}
+    info: Members = Field(default_factory=dict)
 
 
 class Preference(Answer):
@@ -87,7 +87,7 @@ class Preference(Answer):
     status: str | None = None
     relativity: float | None = None
     sources: Several[Any] = ()
-    info: Members = {}
+    info: Members = Field(default_factory=dict)
 
 
 class ToolMemory(Answer):
@@ -104,7 +104,7 @@ class ToolMemory(Answer):
     status: str | None = None
     relativity: float | None = None
     source: Words = ""
-    info: Members = {}
+    info: Members = Field(default_factory=dict)
 
 
 class Skill(Answer):
@@ -121,7 +121,7 @@ class Skill(Answer):
     confidence: float | None = None
     tags: Several[str] = ()
     relativity: float | str | None = None
-    info: Members = {}
+    info: Members = Field(default_factory=dict)
 
 
 class ProfileHit(Answer):
@@ -136,7 +136,7 @@ class ProfileHit(Answer):
     profile_path: str | None = None
     project_id: str | None = None
     profile_template_id: str | None = None
-    properties: Members = {}
+    properties: Members = Field(default_factory=dict)
     status: str | None = None
     created_at: Time = None
     updated_at: Time = None
@@ -161,7 +161,7 @@ class Event(Answer):
     event_location: Several[str] = ()
     event_roles: Several[str] = ()
     sources: Several[Any] = ()
-    info: Members = {}
+    info: Members = Field(default_factory=dict)
 
 
 class Found(Answer):
@@ -211,7 +211,7 @@ class Memory(Answer):
     user_id: str | None = None
     agent_id: str | None = None
     tags: Several[str] = ()
-    info: Members = {}
+    info: Members = Field(default_factory=dict)
 
 
 class ChatAnswer(Answer):
@@ -248,4 +248,4 @@ class TaskStatus(Answer):
 
     task_id: str
     status: str
-    memory_views: Members = {}
+    memory_views: Members = Field(default_factory=dict)

@@ -64,7 +64,9 @@ class AddMessage(Call[Added]):
     up and does not tell it, so the turn can't be read back. `async_mode` (server's default: True) False waits
     for the extraction. `allow_memory_view` restricts what is extracted. `custom_extract_prompt` (by view, "image"
     or "document") holds for this call only. Tokens are counted by the server alone (40013, 40305).
-    A call whose reply was lost is never repeated by the client: the API has no idempotency key.
+    The API has no idempotency key: after a lost reply the client reads the conversation back, and sends again only
+    what is not there. What can't be read back (no `conversation_id`, several users, an agent's memory, more than 50
+    messages, no plain text of user or assistant) is sent once: `Unreachable` with `sent` says that it may be there.
     """
 
     path: ClassVar[str] = "add/message"
@@ -249,7 +251,7 @@ class AddFeedback(Call[Added]):
     Two kinds are documented: replacing a keyword in all memories of the user, and a correction in the context of
     `conversation_id` (required by MemOS's schema, optional by its prose; give it where there is one).
     `feedback_time` is written like a message's `chat_time` (default: now). How far the work is tells `get_status`.
-    Never repeated by the client after a lost reply.
+    Sent once, since it can't be read back: a lost reply raises `Unreachable` with `sent`.
     """
 
     path: ClassVar[str] = "add/feedback"

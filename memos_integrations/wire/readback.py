@@ -156,8 +156,11 @@ def verdict(sought: Sought, told: Sequence[Heard], past: Sequence[Delivered], *,
     sure = [one for one in past if one.sure]
     told = _zoned(told, sure, sought)
     ages = [(one, _age(one, sought)) for one in told]
-    unexplained = _unexplained(ages, sought, past)
-    if all(unexplained[digest] >= number for digest, number in want.items()) and not _ahead(ages, sought.now):
+    fresh = Counter(one.digest for one, age in ages if age is _Age.FRESH)
+    unexplained = fresh.copy()
+    unexplained.subtract(_before(ages, sought, past))
+    shown = fresh >= want and any(unexplained[digest] >= number for digest, number in want.items())
+    if shown and not _ahead(ages, sought.now):  # a call is written whole or not at all, so one of its messages tells
         return Verdict.THERE
     if any(unexplained[digest] > 0 for digest in want) or _lags(told, sure, full=full, now=sought.now):
         return Verdict.UNCLEAR  # a part of it may be shown, or not even what was there before
@@ -227,16 +230,14 @@ def _fits(told: Sequence[Heard], known: Sequence[Delivered], now: float) -> bool
     return shown and all((one.at or 0.0) <= now + _SLACK for one in seen)
 
 
-def _unexplained(ages: _Aged, sought: Sought, past: Sequence[Delivered]) -> Counter[bytes]:
-    """What is fresh beyond what earlier deliveries may have put there."""
+def _before(ages: _Aged, sought: Sought, past: Sequence[Delivered]) -> list[bytes]:
+    """What earlier deliveries may have put among the fresh."""
     left = sorted(past, key=lambda one: one.at)
     for at, digest in sorted((one.at, one.digest) for one, age in ages if age is _Age.OLD and one.at is not None):
         shown = next((one for one in left if one.sure and one.digest == digest and one.spans(at)), None)
         if shown is not None:
             left.remove(shown)
-    fresh = Counter(one.digest for one, age in ages if age is _Age.FRESH)
-    fresh.subtract(one.digest for one in left if one.at >= sought.first - 2 * _SLACK)
-    return fresh
+    return [one.digest for one in left if one.at >= sought.first - 2 * _SLACK]
 
 
 def _lags(told: Sequence[Heard], past: Sequence[Delivered], *, full: bool, now: float | None) -> bool:
@@ -249,7 +250,8 @@ def _lags(told: Sequence[Heard], past: Sequence[Delivered], *, full: bool, now: 
 
 def _missing(want: Counter[bytes], ages: _Aged, past: Sequence[Delivered], sought: Sought, *, full: bool) -> bool:
     """Whether too few of its messages are there: among those that may be new, or all in all beside the known ones."""
-    oldest = min((one.at for one, age in ages if age is _Age.OLD and one.at is not None), default=math.inf)
+    old = [one for one, age in ages if age is _Age.OLD and (one.exact or not sought.said)]
+    oldest = min((one.at for one in old if one.at is not None), default=math.inf)
     if full and oldest >= sought.first - _SLACK:
         return False  # it may have been pushed out
     able = Counter(one.digest for one, age in ages if age is not _Age.OLD)

@@ -1,4 +1,4 @@
-"""The clocked network, by itself and in its place within httpx."""
+"""The clocked network, by itself."""
 
 import socket
 import ssl
@@ -6,14 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import httpcore
-import httpx
 import pytest
 
-from memos_integrations.client import _clock, _http, _network
-from memos_integrations.client._http import HttpTransport
+from memos_integrations.client import _clock, _network
 from memos_integrations.errors import Unreachable
-from tests.client.server import Server, ok, stall
-from tests.client.test_http import SEARCH, at
+from tests.client.server import Server
+from tests.client.test_http import at, sent
 
 
 class Recorder(httpcore.NetworkBackend, httpcore.NetworkStream):
@@ -74,7 +72,7 @@ def test_every_step_on_the_network_gets_what_is_left_of_the_whole(
     resolves_to(monkeypatch, "10.0.0.1", "10.0.0.1")
     below = Recorder(clock)
     with _clock.until(8.0):
-        stream = _network._Network(below).connect_tcp("host", 80, 30.0)
+        stream = _network.Clocked(below).connect_tcp("host", 80, 30.0)
         stream = stream.start_tls(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "host", 30.0)
         stream.write(b"x" * 100_000, 30.0)
         stream.read(10)
@@ -102,11 +100,11 @@ def test_the_addresses_of_a_host_share_the_time(clock: Clock, monkeypatch: pytes
     resolves_to(monkeypatch, "10.0.0.1", "10.0.0.2", "10.0.0.3")
     below = Recorder(clock, refusing=["10.0.0.1", "10.0.0.2", "10.0.0.3"])
     with _clock.until(9.0), pytest.raises(httpcore.ConnectTimeout):
-        _network._Network(below).connect_tcp("host", 80)
+        _network.Clocked(below).connect_tcp("host", 80)
     assert below.given == [("10.0.0.1", 3.0), ("10.0.0.2", 4.0), ("10.0.0.3", 7.0)]
     below.refusing = {"10.0.0.1"}
     with _clock.until(9.0):
-        _network._Network(below).connect_tcp("host", 80)
+        _network.Clocked(below).connect_tcp("host", 80)
     assert [where for where, _ in below.given[3:]] == ["10.0.0.1", "10.0.0.2"]
 
 
@@ -117,24 +115,14 @@ def test_nested_bounds(clock: Clock) -> None:
         assert (_clock.left(), _clock.left(4.0), _clock.left(20.0)) == (9.0, 4.0, 9.0)
 
 
-def test_the_place_in_httpx_where_the_clock_goes_is_still_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pinned: should httpx change inside, only plain time-outs would hold, and this says so."""
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    with _http._client(_http._Tls(secure=False)) as client:
-        _network.clocked(client)
-        transports: Any = [client._transport, *client._mounts.values()]
-        assert len(transports) == 2
-        assert all(isinstance(transport._pool._network_backend, _network._Network) for transport in transports)
+def test_a_connection_that_dies_under_the_head_had_nothing_sent(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dead(*_: object, **__: object) -> None:
+        raise httpcore.WriteError from BrokenPipeError()
 
-
-def test_without_that_place_plain_time_outs_hold(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_http, "clocked", lambda client: client)
-    server.script.append(ok())
-    server.usual = stall
-    transport = HttpTransport(at(server))
-    assert transport.send(SEARCH, 5.0).status == 200
-    with pytest.raises(Unreachable, match="ReadTimeout"):
-        transport.send(SEARCH, 0.1)
-    transport.close()
-    with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200))) as other:
-        assert other.get("http://h").status_code == 200
+    monkeypatch.setattr(_network._Stream, "write", dead)
+    with pytest.raises(Unreachable, match="nothing was sent") as caught:
+        sent(at(server), "plain", seconds=0.2)
+    assert not caught.value.sent
+    assert server.requests == []

@@ -264,14 +264,14 @@ def test_a_key_that_the_stream_repeats_is_masked_wherever_it_is_cut(server: Serv
 
 async def test_ones_own_async_http_client_streams_on_ones_own_loop(server: Server) -> None:
     server.usual = streams(*TALK)
-    async with httpx.AsyncClient() as mine, httpx.AsyncClient() as other:
-        client = MemOS(base_url=server.url, http_client=httpx.Client(), async_http_client=mine)
-        with client._shared.transport._theirs:  # type: ignore[attr-defined]
+    with httpx.Client() as plain:
+        async with httpx.AsyncClient() as mine:
+            client = MemOS(base_url=server.url, http_client=plain, async_http_client=mine)
             assert [each.type async for each in client.aio.stream_chat(**ASKED)][-1] == "end"
             assert [each.type for each in client.stream_chat(**ASKED)][-1] == "end"
-        assert not mine.is_closed
-        assert not other.is_closed
-        client.close()
+            client.close()
+            assert not mine.is_closed
+            assert not plain.is_closed
 
 
 @pytest.mark.parametrize("ask", [lambda c: c.chat, lambda c: c.stream_chat, lambda c: c.aio.stream_chat])

@@ -172,7 +172,8 @@ def test_one_try_is_sent_once() -> None:
 
 @pytest.mark.parametrize("tries", [2, 3, 5])
 def test_tries_bound_what_is_sent_over_all_rounds(tries: int) -> None:
-    for outcomes in ([RESET, shown(), shown()] * 9, [BUSY, RESET, shown(), shown()] * 9):
+    several: list[list[Outcome]] = [[RESET, shown(), shown()] * 9, [BUSY, RESET, shown(), shown()] * 9]
+    for outcomes in several:
         story = tell(outcomes, retry=Retry(tries=tries, jitter=0.0, look=0.1), deadline=1000.0)
         assert story.calls.count("add") == tries
 
@@ -207,6 +208,12 @@ def test_what_may_be_there_is_not_taken_for_the_next_equal_turn(lost: bool) -> N
         assert teller.tell(ADD, [RESET, shown(), shown(), FINE]).calls.count("add") == 2
     else:
         assert doubtful(teller.tell(ADD, [RESET, shown(0.005)], deadline=3.0))
+
+
+def test_what_failed_inside_is_not_taken_for_the_next_equal_turn() -> None:
+    teller = Teller()
+    assert isinstance(teller.tell(ADD, [refused(50000)]).error, ServerFault)
+    assert doubtful(teller.tell(ADD, [RESET, shown(0.005)], deadline=3.0))
 
 
 @pytest.mark.parametrize(
@@ -251,7 +258,7 @@ def test_what_cannot_be_read_back_is_sent_once(call: Call[Added], lost: Outcome)
     assert story.calls == ["add"]
     assert story.seconds == [30.0]
     assert doubtful(story)
-    assert lost is story.error or isinstance(story.error, Exception) and story.error.__cause__ is not None
+    assert lost is story.error or (story.error is not None and story.error.__cause__ is not None)
 
 
 @pytest.mark.parametrize("call", UNREADABLE, ids=NAMES)

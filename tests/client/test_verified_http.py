@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -65,8 +65,8 @@ def _awaited(url: str, calls: Sequence[Any], **options: Any) -> list[Any]:
 
 
 @pytest.fixture(params=[_sent, _awaited], ids=["plain", "awaited"])
-def send(request: pytest.FixtureRequest) -> Iterator[Send]:
-    yield request.param
+def send(request: pytest.FixtureRequest) -> Any:
+    return request.param
 
 
 def turn(*texts: str, **more: Any) -> AddMessage:

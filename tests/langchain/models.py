@@ -24,6 +24,7 @@ __all__ = [
     "Scripted",
     "after_tools",
     "at",
+    "counted",
     "create_agent",
     "echo",
     "look_up",
@@ -185,6 +186,11 @@ def at(user: str | None = "ada", thread: object = "t1", **more: Any) -> dict[str
 def spoken(engine: CountingEngine) -> list[tuple[str, str]]:
     """All that was written, in order: role and text."""
     return [(turn.role, turn.text) for call in list(engine.added) for turn in call.turns]
+
+
+def counted(engine: CountingEngine) -> tuple[int, int]:
+    """Searches, and turns that were written: neighbours may go in one call."""
+    return len(engine.searched), sum(role == "user" for role, _ in spoken(engine))
 
 
 def system_of(handed: Sequence[BaseMessage]) -> SystemMessage:

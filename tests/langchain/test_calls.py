@@ -16,6 +16,7 @@ from tests.langchain.models import (
     Scripted,
     after_tools,
     at,
+    counted,
     create_agent,
     look_up,
     run,
@@ -44,7 +45,7 @@ def test_a_turn_is_one_search_and_one_add(
     for turn in (1, 2):
         run(agent, way, said(), at())
         client.flush()
-        assert engine.counts == (turn, turn)
+        assert counted(engine) == (turn, turn)
         assert len(model.handed) == turn * (steps + 1)
     assert spoken(engine) == [("user", QUESTION), ("assistant", ANSWER)] * 2
 

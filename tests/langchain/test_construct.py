@@ -24,6 +24,7 @@ from tests.langchain.models import (
     Scripted,
     after_tools,
     at,
+    counted,
     create_agent,
     look_up,
     said,
@@ -143,8 +144,13 @@ def test_two_instances_in_one_agent_keep_a_turn_each(client: MemOS, engine: Coun
     turns = agent.get_state(at()).values["memos_turns"]
     assert {name: turn["user"] for name, turn in turns.items()} == {"MemOSMiddleware": "ada", "team": "team"}
     assert {turn["since"] for turn in turns.values()} == {None}
-    assert engine.counts == (4, 4)
-    assert sorted(str(call.user_id) for call in engine.added) == ["ada", "ada", "team", "team"]
+    assert counted(engine) == (4, 4)
+    assert sorted(str(call.user_id) for call in engine.added for turn in call.turns if turn.role == "user") == [
+        "ada",
+        "ada",
+        "team",
+        "team",
+    ]
     assert spoken(engine) == [("user", QUESTION), ("assistant", ANSWER)] * 4
 
 

@@ -9,7 +9,7 @@ from threading import Event as Signal
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-from memos_integrations.client import Degraded, Event, MemOS
+from memos_integrations.client import Degraded, Event, MemOS, Parked
 from memos_integrations.engine import AsyncEngineTransport, EngineTransport
 from memos_integrations.errors import RateLimited, Refused, ServerFault, Unauthorized, Unreachable
 from memos_integrations.langchain import MemOSMiddleware
@@ -17,7 +17,7 @@ from memos_integrations.wire.answers import Added, Found
 from memos_integrations.wire.calls import AddMessage, SearchMemory
 from memos_integrations.wire.envelope import Reply, Request
 from tests.fakes import CountingEngine, Unstreamed, client_over
-from tests.langchain.models import ANSWER, MARK, Scripted, after_tools, at, create_agent, look_up, run, said
+from tests.langchain.models import ANSWER, MARK, Scripted, after_tools, at, create_agent, look_up, run, said, spoken
 
 LOGGERS = "memos_integrations"
 ASKED = f"What {MARK} tea do I drink?"
@@ -72,11 +72,13 @@ def test_a_refused_write_is_told_and_hurts_nobody(way: str, caplog: pytest.LogCa
         run(create_agent(Scripted(script=after_tools(0)), [], middleware=[memory]), way, said(ASKED), SECRET)
         assert client.flush() == 0
     assert engine.counts == (0, 1)
-    (event,) = events
-    assert isinstance(event, Degraded)
-    assert (event.what, event.error) == ("record", "Unauthorized")
+    degraded, parked = events
+    assert isinstance(degraded, Degraded)
+    assert (degraded.what, degraded.error) == ("record", "Unauthorized")
+    assert isinstance(parked, Parked)
+    assert (parked.error, parked.code, len(parked.entries)) == ("Unauthorized", 40100, 1)
     (warning,) = warnings_in(caplog)
-    assert "could not be recorded" in warning
+    assert "could not be recorded and is parked" in warning
     assert MARK not in caplog.text
 
 
@@ -88,7 +90,8 @@ def test_who_wants_the_error_gets_it(way: str, caplog: pytest.LogCaptureFixture)
         agent = create_agent(Scripted(script=after_tools(0)), [], middleware=[memory])
         with pytest.raises(ServerFault) as caught:
             run(agent, way, said(ASKED), SECRET)
-    assert engine.counts == (1, 0)
+    assert len(engine.searched) == 1
+    assert spoken(engine) == [("user", ASKED)]  # what the user said is kept, though nobody answers it
     assert MARK not in f"{caplog.text}{caught.value!r}{caught.value}{caught.value.__cause__}{memory!r}{client!r}"
 
 

@@ -9,7 +9,7 @@ from memos_integrations.client import MemOS
 from memos_integrations.engine import AsyncEngineTransport, EngineTransport
 from memos_integrations.langchain import _view
 from memos_integrations.langchain._stored import batches, to_store
-from memos_integrations.langchain._view import OnTheWay, View, missing
+from memos_integrations.langchain._view import Entry, InLine, Told, View, on_the_way
 from memos_integrations.wire.envelope import Reply, Request
 from tests.fakes import CountingEngine
 from tests.langchain.histories import history, texts
@@ -30,34 +30,33 @@ def test_of_two_readings_the_first_counts() -> None:
 
 def test_what_is_kept_at_hand_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_view, "_MAX_KNOWN", 3)
-    monkeypatch.setattr(_view, "_MAX_BATCHES", 2)
-    monkeypatch.setattr(_view, "_MAX_CONVERSATIONS", 2)
-    view, on_the_way = View(2), OnTheWay()
+    view = View(2)
     view.read([])
     for i in range(10):
         assert len(view.add(said(str(i)))) == 1
-        on_the_way.note(("ada", "c"), said(str(i)))
     assert (len(view._known), len(view._added)) == (3, 2)
     assert texts(view.shown()) == ["8", "9"]
-    assert [texts(batch) for batch in on_the_way.of(("ada", "c"))] == [["8"], ["9"]]
-    for user in ("bob", "cleo"):
-        on_the_way.note((user, "c"), said("x"))
-    assert on_the_way.of(("ada", "c")) == []
 
 
-def test_what_arrived_is_let_go_and_the_rest_kept() -> None:
-    on_the_way, key = OnTheWay(), ("ada", "c")
-    on_the_way.note(key, said("one"))
-    first = on_the_way.of(key)
-    on_the_way.note(key, said("two"))
-    on_the_way.arrived(key, first)
-    assert [texts(batch) for batch in on_the_way.of(key)] == [["two"]]
-    on_the_way.arrived(key, on_the_way.of(key))
-    assert on_the_way.of(key) == []
+def marks(words: str) -> list[bytes]:
+    return [word.encode() for word in words]
+
+
+def line(*batches: str, arrived: str = "", sent: bool = True) -> InLine:
+    entries = {number: Entry(said(*batch), sent, marks(batch)) for number, batch in enumerate(batches)}
+    return InLine(entries, marks(arrived))
+
+
+def told_by(words: str, limit: int = 50) -> Told:
+    return Told(said(*words), marks(words), full=len(words) >= limit)
+
+
+def left(told: Told, before: InLine, after: InLine) -> list[str]:
+    return ["".join(texts(batch)) for batch in on_the_way(told, before, after)]
 
 
 @pytest.mark.parametrize(
-    ("told", "sent", "limit", "left"),
+    ("told", "sent", "limit", "missing"),
     [
         ("ab", ["c"], 50, ["c"]),
         ("abc", ["c"], 50, []),
@@ -69,14 +68,38 @@ def test_what_arrived_is_let_go_and_the_rest_kept() -> None:
         ("", ["a"], 50, ["a"]),
     ],
 )
-def test_what_a_server_has_not_got_yet(told: str, sent: list[str], limit: int, left: list[str]) -> None:
-    got = missing(said(*told), [said(*batch) for batch in sent], limit)
-    assert ["".join(texts(batch)) for batch in got] == left
+def test_what_a_server_has_not_got_yet(told: str, sent: list[str], limit: int, missing: list[str]) -> None:
+    assert left(told_by(told, limit), line(*sent), line(*sent)) == missing
+    assert left(told_by(told, limit), line(*sent), InLine()) == missing  # delivered between the two looks
+
+
+@pytest.mark.parametrize(
+    ("arrived", "sent", "told", "limit", "missing"),
+    [
+        ("yn", ["yn"], "yn", 50, ["yn"]),  # that is the earlier one
+        ("yn", ["yn"], "ynyn", 50, []),
+        ("yy", ["y", "y"], "yyy", 50, ["y"]),
+        ("y", ["y", "n"], "xyyz", 50, ["n"]),  # others write there too
+        ("ynab", ["yn"], "ynab", 4, ["yn"]),  # a full window, as it was
+        ("ynab", ["yn"], "abyn", 4, []),
+        ("yn", ["yn"], "ab", 50, ["yn"]),  # the server shows nothing of what it took
+    ],
+)
+def test_an_equal_turn_that_had_arrived_is_not_taken_for_the_one_on_its_way(
+    arrived: str, sent: list[str], told: str, limit: int, missing: list[str]
+) -> None:
+    before = line(*sent, arrived=arrived)
+    assert left(told_by(told, limit), before, before) == missing
+
+
+def test_what_waits_unsent_has_not_arrived() -> None:
+    assert left(told_by("ab"), InLine(), line("ab", sent=False)) == ["ab"]
 
 
 def test_other_ids_are_other_messages() -> None:
-    sent: list[list[BaseMessage]] = [[HumanMessage("yes", id="2")]]
-    assert missing([HumanMessage("yes", id="1")], sent, 50) == sent
+    batch: list[BaseMessage] = [HumanMessage("yes", id="2")]
+    waiting = InLine({1: Entry(batch, True)})
+    assert on_the_way(Told([HumanMessage("yes", id="1")], [], full=False), waiting, waiting) == [batch]
 
 
 def test_what_has_no_words_goes_alone() -> None:

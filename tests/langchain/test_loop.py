@@ -15,7 +15,19 @@ from memos_integrations.memory.recall import Recall
 from memos_integrations.wire.answers import Added, Found
 from memos_integrations.wire.calls import AddMessage, SearchMemory
 from tests.fakes import CountingEngine, client_over
-from tests.langchain.models import MARK, Scripted, after_tools, at, create_agent, look_up, run, said
+from tests.langchain.models import (
+    ANSWER,
+    MARK,
+    Scripted,
+    after_tools,
+    at,
+    counted,
+    create_agent,
+    look_up,
+    run,
+    said,
+    spoken,
+)
 
 Remembers = Callable[..., None]
 
@@ -52,7 +64,7 @@ async def test_an_awaited_agent_asks_on_other_threads(kind: str) -> None:
             else:
                 assert [chunk async for chunk in agent.astream(said(), at(), stream_mode="messages")]
         await client.aio.flush()
-        assert engine.counts == (2, 2)
+        assert counted(engine) == (2, 2)
         assert engine.threads
         assert threading.get_ident() not in engine.threads
         await client.aio.close()
@@ -99,7 +111,7 @@ def test_one_agent_serves_several_loops_one_after_another(client: MemOS, engine:
     for way in ("ainvoke", "invoke", "ainvoke", "astream:values"):
         run(agent, way, said(), at())
     client.flush()
-    assert engine.counts == (4, 4)
+    assert counted(engine) == (4, 4)
 
 
 async def test_a_cancelled_run_leaves_the_next_one_free(engine: CountingEngine) -> None:
@@ -127,7 +139,7 @@ async def test_a_cancelled_run_leaves_the_next_one_free(engine: CountingEngine) 
         state = await agent.ainvoke(said("I moved to Lyon.", id="m1"), at())
         await client.aio.flush()
         assert len(state["messages"]) == 2
-        assert gated.counts[1] == 1
+        assert spoken(gated) == [("user", "I moved to Lyon."), ("assistant", ANSWER)]
         await client.aio.close()
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -58,7 +59,7 @@ def test_nothing_recalled_in_state_checkpoints_or_any_stream(
     assert [trace for trace in TRACES if trace in left] == []
 
 
-def test_the_state_holds_ids_and_a_time(client: MemOS, remembers: Remembers) -> None:
+def test_the_state_holds_ids_a_time_and_a_digest(client: MemOS, remembers: Remembers) -> None:
     remembers()
     agent = create_agent(
         Scripted(script=after_tools(1)), [look_up], middleware=[MemOSMiddleware(client)], checkpointer=InMemorySaver()
@@ -67,6 +68,7 @@ def test_the_state_holds_ids_and_a_time(client: MemOS, remembers: Remembers) -> 
     assert set(out) == {"messages"}
     turn = agent.get_state(at()).values["memos_turns"]["MemOSMiddleware"]
     assert turn.pop("at").startswith("20")
+    assert re.fullmatch("m1 [0-9a-f]{16}", turn.pop("key"))
     assert turn == {"user": "ada", "asked": "m1", "conversation": "t1", "since": None}
 
 

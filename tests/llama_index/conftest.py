@@ -1,6 +1,7 @@
 """The real engine that counts, a client over it, and memories that know a fact from an earlier conversation."""
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,19 @@ def learn(client: MemOS, user: str, text: str) -> None:
 
 
 def written(engine: CountingEngine) -> list[list[tuple[str, str]]]:
-    """Role and text of each message of each add."""
-    calls = [call.model_dump(mode="json", include={"messages"}) for call in engine.added]
-    return [[(message["role"], message["content"]) for message in call["messages"]] for call in calls]
+    """Role and text of each message of each turn; neighbours may go in one call."""
+    turns = list[list[tuple[str, str]]]()
+    for call in list(engine.added):
+        for place, message in enumerate(call.model_dump(mode="json", include={"messages"})["messages"]):
+            if place == 0 or message["role"] == "user":
+                turns.append([])
+            turns[-1].append((message["role"], message["content"]))
+    return turns
+
+
+def counted(engine: CountingEngine) -> tuple[int, int]:
+    """Searches, and turns that were written."""
+    return len(engine.searched), sum(role == "user" for role, _ in chain(*written(engine)))
 
 
 @pytest.fixture
@@ -77,6 +88,11 @@ def messages_in(client: MemOS) -> list[str]:
     client.flush()
     found = client.get_message(user_id="ada", conversation_id="now").model_dump(mode="json")
     return [str(message["content"]) for message in found["message_detail_list"]]
+
+
+def said_to(client: MemOS, engine: CountingEngine) -> list[tuple[str, str]]:
+    """The same in one list: neighbours may go in one call or in several."""
+    return [message for call in delivered(client, engine) for message in call]
 
 
 def delivered(client: MemOS, engine: CountingEngine) -> list[list[tuple[str, str]]]:

@@ -18,7 +18,7 @@ from memos_integrations.llama_index import MemOSMemory
 from memos_integrations.wire.answers import Added, Found
 from memos_integrations.wire.calls import AddMessage, SearchMemory
 from tests.fakes import CountingEngine, client_over
-from tests.llama_index.conftest import QUESTION, learn, written
+from tests.llama_index.conftest import QUESTION, counted, learn, written
 from tests.llama_index.models import ToldModel, answer, spoken, text_of_all
 
 Remembering = Callable[..., MemOSMemory]
@@ -91,7 +91,7 @@ async def test_a_whole_run_keeps_the_engine_off_the_loop(watched: tuple[Watched,
     await SimpleChatEngine.from_defaults(llm=ToldModel(), memory=memory).achat(QUESTION)
     assert await client.aio.flush() == 0
 
-    assert engine.counts == (2, 2)
+    assert counted(engine) == (2, 2)
     assert threading.get_ident() not in engine.threads
 
 
@@ -118,7 +118,7 @@ async def test_plain_chat_works_beside_a_running_loop(
     await chat.achat(QUESTION)
     client.flush()
 
-    assert engine.counts == (3, 3)
+    assert counted(engine) == (3, 3)
     for handed in model.handed:
         assert text_of_all(handed).count("<memories id=") == 1
 

@@ -15,7 +15,7 @@ from memos_integrations.client import MemOS
 from memos_integrations.llama_index import MemOSMemory
 from memos_integrations.llama_index._history import History
 from tests.fakes import CountingEngine
-from tests.llama_index.conftest import QUESTION, delivered
+from tests.llama_index.conftest import QUESTION, delivered, said_to
 from tests.llama_index.models import ToldModel, answer, ask, calls, function, now, spoken, text_of_all, turned
 
 # ReActAgent asks LlamaIndex's own context for what it has deprecated.
@@ -80,9 +80,12 @@ def test_reset_forgets_here_and_not_there(client: MemOS, engine: CountingEngine,
 
     assert memory.get_all() == memory.get() == []
     chat.chat("I like matcha too.")
-    assert delivered(client, engine) == [
-        [("user", "I like oolong too."), ("assistant", "Noted.")],
-        [("user", "I like matcha too."), ("assistant", "Noted.")],
+    assert said_to(client, engine) == [
+        ("user", "I like oolong too."),
+        ("assistant", "Noted."),
+        ("user", "Never mind."),  # it was told, though nobody answered
+        ("user", "I like matcha too."),
+        ("assistant", "Noted."),
     ]
     assert "oolong" in str(client.search_memory(query="oolong", user_id="ada").model_dump())
 
@@ -116,7 +119,7 @@ async def test_an_answer_asked_for_anew_is_searched_for_anew(
     for said in ("ok", "better"):
         await function(answer(said)).run(chat_history=turned("yes"), memory=memory)
 
-    assert delivered(client, engine) == [[("user", "yes"), ("assistant", "ok")], [("assistant", "better")]]
+    assert said_to(client, engine) == [("user", "yes"), ("assistant", "ok"), ("assistant", "better")]
     assert len(engine.searched) == 2
 
 

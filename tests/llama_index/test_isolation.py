@@ -10,7 +10,7 @@ from llama_index.core.base.llms.types import ChatMessage
 from memos_integrations.client import MemOS
 from memos_integrations.llama_index import MemOSMemory
 from tests.fakes import CountingEngine
-from tests.llama_index.conftest import QUESTION, learn, written
+from tests.llama_index.conftest import QUESTION, counted, learn, written
 from tests.llama_index.models import ToldModel, answer, calls, now, text_of_all
 
 Remembering = Callable[..., MemOSMemory]
@@ -36,7 +36,7 @@ async def test_two_users_of_one_agent_at_once(client: MemOS, engine: CountingEng
     await asyncio.gather(*runs)
     client.flush()
 
-    assert engine.counts == (2, 2)
+    assert counted(engine) == (2, 2)
     assert {(call.user_id, call.query) for call in engine.searched} == {(t, f"{QUESTION} I am {t}.") for t in TEAS}
     for handed in model.handed:
         text = text_of_all(handed)
@@ -64,7 +64,7 @@ async def test_a_hundred_users_at_once(client: MemOS, engine: CountingEngine) ->
 
     await asyncio.gather(*(talk(number) for number in range(100)))
     await client.aio.flush()
-    assert engine.counts == (200, 200)
+    assert counted(engine) == (200, 200)
     for call, said in zip(engine.added, written(engine), strict=True):
         assert all(str(call.user_id)[-3:] in text for _, text in said) or said == [
             ("user", QUESTION),

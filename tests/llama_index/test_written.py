@@ -23,7 +23,7 @@ from memos_integrations.client import MemOS
 from memos_integrations.llama_index import MemOSMemory
 from memos_integrations.llama_index._messages import answer_of
 from tests.fakes import CountingEngine
-from tests.llama_index.conftest import QUESTION, delivered
+from tests.llama_index.conftest import QUESTION, delivered, said_to
 from tests.llama_index.models import (
     Broken,
     ToldModel,
@@ -186,7 +186,7 @@ async def test_odd_text_is_kept_and_written(
     assert len(engine.searched) == 1
 
 
-async def test_a_failed_run_s_words_are_written_with_the_next_turn_once(
+async def test_a_failed_run_s_words_are_written_before_the_next_turn_once(
     client: MemOS, engine: CountingEngine, remembering: Remembering
 ) -> None:
     memory = remembering()
@@ -196,13 +196,16 @@ async def test_a_failed_run_s_words_are_written_with_the_next_turn_once(
 
     await function(answer("In Uji.")).run("Where do I live?", memory=memory)
     await function(answer("Bye.")).run("Bye.", memory=memory)
-    assert delivered(client, engine) == [
-        [("user", "I live in Uji."), ("user", "Where do I live?"), ("assistant", "In Uji.")],
-        [("user", "Bye."), ("assistant", "Bye.")],
+    assert said_to(client, engine) == [
+        ("user", "I live in Uji."),
+        ("user", "Where do I live?"),
+        ("assistant", "In Uji."),
+        ("user", "Bye."),
+        ("assistant", "Bye."),
     ]
 
 
-async def test_a_cancelled_and_an_endless_run_s_words_are_written_with_the_next_turn(
+async def test_a_cancelled_and_an_endless_run_s_words_are_written_before_the_next_turn(
     client: MemOS, engine: CountingEngine, remembering: Remembering
 ) -> None:
     memory, started, never = remembering(), asyncio.Event(), asyncio.Event()
@@ -223,8 +226,11 @@ async def test_a_cancelled_and_an_endless_run_s_words_are_written_with_the_next_
         await function(*[calls("now")] * 5).run("I drink tea.", memory=memory, max_iterations=3)
 
     await function(answer("Fine.")).run("Well?", memory=memory)
-    assert delivered(client, engine) == [
-        [("user", "I live in Uji."), ("user", "I drink tea."), ("user", "Well?"), ("assistant", "Fine.")]
+    assert said_to(client, engine) == [
+        ("user", "I live in Uji."),
+        ("user", "I drink tea."),
+        ("user", "Well?"),
+        ("assistant", "Fine."),
     ]
 
 

@@ -17,7 +17,7 @@ from llama_index.core.query_engine import RetrieverQueryEngine
 from memos_integrations.client import MemOS
 from memos_integrations.llama_index import MemOSMemory
 from tests.fakes import CountingEngine
-from tests.llama_index.conftest import QUESTION
+from tests.llama_index.conftest import QUESTION, counted
 from tests.llama_index.models import Shelf, Step, ToldModel, action, answer, calls, code, now, text_of_all
 
 SAID = "It is Sencha."
@@ -56,7 +56,7 @@ def has_memory_once(messages: list[ChatMessage], question: str = QUESTION) -> No
 
 def settled(client: MemOS, engine: CountingEngine) -> tuple[int, int]:
     assert client.flush() == 0
-    return engine.counts
+    return counted(engine)
 
 
 def simple(model: ToldModel, memory: MemOSMemory) -> BaseChatEngine:

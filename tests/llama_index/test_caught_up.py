@@ -1,0 +1,192 @@
+"""Runs that wait, fail, are cancelled or abandoned, in processes that come and go: each text is written once, in order."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llama_index.core.agent.workflow import AgentStream
+from llama_index.core.workflow import Context, HumanResponseEvent, InputRequiredEvent, JsonSerializer
+from workflows.errors import WorkflowCancelledByUser
+
+from memos_integrations import connect
+from memos_integrations.client import MemOS
+from memos_integrations.llama_index import MemOSMemory
+from tests.later import Clock, said_in, wait_for_orphans
+from tests.llama_index.models import Broken, answer, ask, calls, function
+from tests.llama_index.resumed import agent_of
+from tests.llama_index.test_context import through_json
+
+QUESTION, SAID = "Which tea is my favourite?", "It is Sencha."
+TURN = [("user", QUESTION), ("assistant", SAID)]
+LYON = "I moved to Lyon."
+MINUTES, HOURS = 600.0, 7_200.0
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "memos.db"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def memory_of(client: MemOS) -> MemOSMemory:
+    return MemOSMemory.from_defaults(user_id="ada", conversation_id="now", client=client)
+
+
+async def waiting(path: Path) -> dict[str, Any]:
+    """A run that waits for a person, as JSON; its process is gone."""
+    with connect(path) as client:
+        agent, _ = agent_of(calls("confirm"))
+        handler = agent.run(QUESTION, memory=memory_of(client))
+        async for event in handler.stream_events():
+            if isinstance(event, InputRequiredEvent):
+                data = through_json(handler.ctx)
+        await handler.cancel_run()
+        await client.aio.close()
+    return data
+
+
+async def answered(data: dict[str, Any]) -> None:
+    """Somebody answers in a process that knows the address alone."""
+    agent, _ = agent_of(answer(SAID))
+    handler = agent.run(ctx=Context.from_dict(agent, data, serializer=JsonSerializer()))
+    handler.ctx.send_event(HumanResponseEvent.model_validate({"response": "yes"}))
+    assert str(await handler) == SAID
+    memory: MemOSMemory = await handler.ctx.store.get("memory")
+    await memory.aclose()
+
+
+async def written(path: Path) -> list[tuple[str, str]]:
+    return await asyncio.to_thread(said_in, path, "ada", "now")
+
+
+async def test_a_run_that_waited_for_a_person_for_ten_minutes_is_one_turn(path: Path, clock: Clock) -> None:
+    data = await waiting(path)
+    clock.move_on(MINUTES)
+    assert await written(path) == []
+    await answered(data)
+    assert await written(path) == TURN
+    clock.move_on(HOURS)
+    assert await written(path) == TURN
+
+
+async def test_after_two_hours_another_process_writes_the_question_and_the_resumed_run_its_answer(
+    path: Path, clock: Clock
+) -> None:
+    data = await waiting(path)
+    clock.move_on(HOURS)
+    await asyncio.to_thread(wait_for_orphans, path)
+    assert await written(path) == TURN[:1]
+    await answered(data)
+    assert await written(path) == TURN
+
+
+async def test_a_turn_that_ends_again_since_its_process_died_before_it_kept_that_is_written_once(path: Path) -> None:
+    data = await waiting(path)
+    for _ in range(2):
+        await answered(data)
+    assert await written(path) == TURN
+
+
+async def fails(memory: MemOSMemory) -> None:
+    with pytest.raises(Broken):
+        await function(Broken()).run(LYON, memory=memory)
+
+
+async def is_cancelled(memory: MemOSMemory) -> None:
+    started, never = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> str:
+        """Waits."""
+        started.set()
+        await never.wait()
+        return "never"
+
+    agent = function(calls("wait"))
+    agent.tools = [wait]
+    handler = agent.run(LYON, memory=memory)
+    await started.wait()
+    await handler.cancel_run()
+    with pytest.raises(WorkflowCancelledByUser):
+        await handler
+
+
+async def is_abandoned(memory: MemOSMemory) -> None:
+    handler = function(answer("one two three")).run(LYON, memory=memory)
+    async for event in handler.stream_events():
+        if isinstance(event, AgentStream):
+            break
+    await handler.cancel_run()
+    with pytest.raises(WorkflowCancelledByUser):
+        await handler
+
+
+Break = Callable[[MemOSMemory], Awaitable[None]]
+BROKEN = pytest.mark.parametrize("breaks", [fails, is_cancelled, is_abandoned])
+
+
+@BROKEN
+async def test_a_broken_run_s_words_are_written_before_the_next_turn(path: Path, breaks: Break) -> None:
+    with connect(path) as client:
+        memory = memory_of(client)
+        await breaks(memory)
+        await client.aio.flush()
+        await function(answer(SAID)).run(QUESTION, memory=memory)
+        await client.aio.close()
+    assert await written(path) == [("user", LYON), *TURN]
+
+
+@BROKEN
+async def test_a_broken_run_s_words_are_written_by_another_process_if_nobody_goes_on(
+    path: Path, clock: Clock, breaks: Break
+) -> None:
+    with connect(path) as client:
+        memory = memory_of(client)
+        await breaks(memory)
+        await client.aio.close()
+    assert await written(path) == []
+    clock.move_on(HOURS)
+    await asyncio.to_thread(wait_for_orphans, path)
+    assert await written(path) == [("user", LYON)]
+    with connect(path) as client:
+        restored = MemOSMemory.from_dict({**memory.to_dict(), "client_name": None}).attach(client)
+        await function(answer(SAID)).run(QUESTION, memory=restored)
+        await client.aio.close()
+    assert await written(path) == [("user", LYON), *TURN]
+
+
+async def test_runs_of_one_conversation_at_once_write_each_text_once(path: Path) -> None:
+    texts = [f"I know {number} songs." for number in range(12)]
+    with connect(path) as client:
+        one = memory_of(client)
+        memories = [one if number % 2 else memory_of(client) for number in range(12)]
+        runs = [
+            function(answer(f"Noted: {text}")).run(text, memory=memory)
+            for text, memory in zip(texts, memories, strict=True)
+        ]
+        await asyncio.gather(*runs)
+        await client.aio.close()
+    told = await written(path)
+    assert sorted(told) == sorted([("user", t) for t in texts] + [("assistant", f"Noted: {t}") for t in texts])
+
+
+async def test_what_waits_goes_to_a_client_that_is_found_again(path: Path) -> None:
+    """In order: what was answered before what is still asked, though none of it was known to an outbox before."""
+    with connect(path) as client:
+        data = memory_of(client).to_dict()
+        await client.aio.close()
+    memory = MemOSMemory.from_dict({**data, "address": ":memory:", "client_name": None})
+    for message in (ask("One?"), answer("1."), ask("Two?"), answer("2."), ask("Three?")):
+        await memory.aput(message)
+    with connect(path) as client:
+        await asyncio.to_thread(memory.attach, client)
+        await memory.aput(answer("3."))
+        await client.aio.close()
+    assert [text for _, text in await written(path)] == ["One?", "1.", "Two?", "2.", "Three?", "3."]
+
+
