@@ -1,5 +1,6 @@
 """What both colours of the HTTP transport say alike, over connections of our own and over a user's client."""
 
+import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from functools import lru_cache
 
@@ -18,6 +19,7 @@ FAILURES = (
     httpcore.ProtocolError,
     httpcore.ProxyError,
     httpcore.TimeoutException,
+    ssl.SSLError,  # as httpcore's first releases let it through
     TimeoutError,
     RuntimeError,
 )

@@ -3,6 +3,7 @@
 import logging
 import math
 import random
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,6 +36,7 @@ class Delivery:
         self._line, self._waiting = line, waiting
         self._breaker = client.share(Breaker, Breaker)
         self._failed_in_row, self._asked_until, self._quiet_until = 0, 0.0, 0.0
+        self._under_way = set[int]()  # threads
         self.hurried = 0
         """How many wait for the end, so that our own pauses are short."""
 
@@ -46,8 +48,21 @@ class Delivery:
             self._quiet_until = min(self._quiet_until, now + self._client.retry.first)
         return max(0.0, self._asked_until - now, self._quiet_until - now)
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether anything is in line, or another thread has yet to tell what came of it."""
+        return self._waiting() > 0 or bool(self._under_way - {threading.get_ident()})
+
     def deliver(self, batch: Batch, seconds: float) -> None:
-        """Sends `batch`, or looks for it, within `seconds`; the outcome is in the file when this returns."""
+        """Sends `batch`, or looks for it, within `seconds`; the outcome is in the file, and told, when this returns."""
+        me = threading.get_ident()
+        self._under_way.add(me)
+        try:
+            self._deliver(batch, seconds)
+        finally:
+            self._under_way.discard(me)
+
+    def _deliver(self, batch: Batch, seconds: float) -> None:
         started, patient = time.perf_counter(), self._client.with_options(deadline=seconds)
         if not batch.fresh:
             self._look(batch, patient, started)

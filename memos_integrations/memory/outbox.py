@@ -28,9 +28,7 @@ _log = logging.getLogger(__name__)
 _MEMORY = ":memory:"
 _POLL = 5.0  # seconds between two looks for what other processes left behind
 _STEP = 0.1  # seconds between two looks at what other processes deliver, while somebody waits for it
-_STUMBLED = 1.0  # seconds before a file that could not be used is tried again, while somebody waits for it
 _GRACE = 15.0  # seconds beyond a call's deadline for which a conversation is still its holder's
-_MIB = 1 << 20
 
 
 class Outbox:
@@ -54,14 +52,13 @@ class Outbox:
         self._crew = Crew(self._step)
         self._holder = new_holder()
         self._stopped, self._polled, self._untidy = False, -math.inf, False
-        self._lock, self._spare = threading.Lock(), None
+        self._lock = threading.Lock()
+        self._spare: Outbox | None = None
         weakref.finalize(self, _end, self._crew, self._line).atexit = False
         client.on_flush(self.flush)
         client.on_close(self._stop)
         if self._path not in PRIVATE:
             self._crew.wake()  # what an earlier process left
-
-    _spare: "Outbox | None"
 
     @staticmethod
     def of(client: MemOS) -> "Outbox":
@@ -129,11 +126,12 @@ class Outbox:
         self._delivery.hurried += 1
         try:
             seen = self._crew.steps
-            while (left := self._undelivered()) and not self._stopped and (now := time.monotonic()) < limit:
+            while self._delivery.unfinished and not self._stopped and (now := time.monotonic()) < limit:
                 self._help(limit - now, seen)
                 seen = self._crew.steps
         finally:
             self._delivery.hurried -= 1
+        left = self._undelivered()
         if not left and time.monotonic() < limit:
             self._clean()
         return left
@@ -171,7 +169,7 @@ class Outbox:
         if self._crew.wake():
             self._crew.wait(pause, seen)
             return
-        wait = _STUMBLED
+        wait = _STEP  # where the file can't be used now
         with suppress(ServerFault):
             wait = self._step(seconds)
         if wait > 0:
@@ -284,7 +282,7 @@ def outbox_file(path: str | os.PathLike[str]) -> Iterator[Line]:
 
 def _opened(options: OutboxOptions) -> tuple[Line, str]:
     """The file; where it can't be used, one in memory, since a broken disk shall not end a chat."""
-    path, room = str(options.path or _MEMORY), options.max_megabytes * _MIB
+    path, room = str(options.path or _MEMORY), options.max_megabytes << 20
     try:
         if path not in PRIVATE:
             Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Runs that wait, fail, are cancelled or abandoned, in processes that come and go: each text is written once, in order."""
+"""Runs that wait, fail, are cancelled or abandoned, in processes that come and go: each text is written once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llama_index.core.agent.workflow import AgentStream
-from llama_index.core.workflow import Context, HumanResponseEvent, InputRequiredEvent, JsonSerializer
+from llama_index.core.agent.workflow import AgentStream, FunctionAgent
+from llama_index.core.workflow import Context, HumanResponseEvent, JsonSerializer
 from workflows.errors import WorkflowCancelledByUser
 
 from memos_integrations import connect
 from memos_integrations.client import MemOS
 from memos_integrations.llama_index import MemOSMemory
+from memos_integrations.memory._crew import Crew
 from tests.later import Clock, said_in, wait_for_orphans
-from tests.llama_index.models import Broken, answer, ask, calls, function
+from tests.llama_index.models import Broken, ToldModel, answer, ask, calls, function
 from tests.llama_index.resumed import agent_of
-from tests.llama_index.test_context import through_json
+from tests.llama_index.test_context import waiting
 
 QUESTION, SAID = "Which tea is my favourite?", "It is Sencha."
 TURN = [("user", QUESTION), ("assistant", SAID)]
@@ -38,14 +39,12 @@ def memory_of(client: MemOS) -> MemOSMemory:
     return MemOSMemory.from_defaults(user_id="ada", conversation_id="now", client=client)
 
 
-async def waiting(path: Path) -> dict[str, Any]:
+async def stopped(path: Path) -> dict[str, Any]:
     """A run that waits for a person, as JSON; its process is gone."""
     with connect(path) as client:
         agent, _ = agent_of(calls("confirm"))
         handler = agent.run(QUESTION, memory=memory_of(client))
-        async for event in handler.stream_events():
-            if isinstance(event, InputRequiredEvent):
-                data = through_json(handler.ctx)
+        data = await waiting(handler)
         await handler.cancel_run()
         await client.aio.close()
     return data
@@ -66,7 +65,7 @@ async def written(path: Path) -> list[tuple[str, str]]:
 
 
 async def test_a_run_that_waited_for_a_person_for_ten_minutes_is_one_turn(path: Path, clock: Clock) -> None:
-    data = await waiting(path)
+    data = await stopped(path)
     clock.move_on(MINUTES)
     assert await written(path) == []
     await answered(data)
@@ -78,7 +77,7 @@ async def test_a_run_that_waited_for_a_person_for_ten_minutes_is_one_turn(path: 
 async def test_after_two_hours_another_process_writes_the_question_and_the_resumed_run_its_answer(
     path: Path, clock: Clock
 ) -> None:
-    data = await waiting(path)
+    data = await stopped(path)
     clock.move_on(HOURS)
     await asyncio.to_thread(wait_for_orphans, path)
     assert await written(path) == TURN[:1]
@@ -87,7 +86,7 @@ async def test_after_two_hours_another_process_writes_the_question_and_the_resum
 
 
 async def test_a_turn_that_ends_again_since_its_process_died_before_it_kept_that_is_written_once(path: Path) -> None:
-    data = await waiting(path)
+    data = await stopped(path)
     for _ in range(2):
         await answered(data)
     assert await written(path) == TURN
@@ -107,9 +106,7 @@ async def is_cancelled(memory: MemOSMemory) -> None:
         await never.wait()
         return "never"
 
-    agent = function(calls("wait"))
-    agent.tools = [wait]
-    handler = agent.run(LYON, memory=memory)
+    handler = FunctionAgent(tools=[wait], llm=ToldModel(calls("wait"))).run(LYON, memory=memory)
     await started.wait()
     await handler.cancel_run()
     with pytest.raises(WorkflowCancelledByUser):
@@ -175,7 +172,7 @@ async def test_runs_of_one_conversation_at_once_write_each_text_once(path: Path)
     assert sorted(told) == sorted([("user", t) for t in texts] + [("assistant", f"Noted: {t}") for t in texts])
 
 
-async def test_what_waits_goes_to_a_client_that_is_found_again(path: Path) -> None:
+async def test_what_waits_goes_to_the_client_that_is_attached(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In order: what was answered before what is still asked, though none of it was known to an outbox before."""
     with connect(path) as client:
         data = memory_of(client).to_dict()
@@ -184,9 +181,9 @@ async def test_what_waits_goes_to_a_client_that_is_found_again(path: Path) -> No
     for message in (ask("One?"), answer("1."), ask("Two?"), answer("2."), ask("Three?")):
         await memory.aput(message)
     with connect(path) as client:
-        await asyncio.to_thread(memory.attach, client)
-        await memory.aput(answer("3."))
+        with monkeypatch.context() as patch:
+            patch.setattr(Crew, "_start", lambda _: None)  # nobody delivers before all of it is in line
+            await asyncio.to_thread(memory.attach, client)
+            await memory.aput(answer("3."))
         await client.aio.close()
     assert [text for _, text in await written(path)] == ["One?", "1.", "Two?", "2.", "Three?", "3."]
-
-

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,9 +123,14 @@ def test_a_full_outbox_is_told_when_the_turn_ends(tmp_path: Path, caplog: pytest
 
 async def test_awaited_the_file_is_touched_in_threads_alone(client: MemOS, monkeypatch: pytest.MonkeyPatch) -> None:
     threads = list[int]()
-    opening, putting = Outbox.open, Outbox.put
-    monkeypatch.setattr(Outbox, "open", lambda *a, **k: (threads.append(threading.get_ident()), opening(*a, **k))[1])
-    monkeypatch.setattr(Outbox, "put", lambda *a, **k: (threads.append(threading.get_ident()), putting(*a, **k))[1])
+    for name in ("open", "put"):
+        plain = getattr(Outbox, name)
+
+        def noting(outbox: Outbox, *given: Any, plain: Any = plain, **more: Any) -> Any:
+            threads.append(threading.get_ident())
+            return plain(outbox, *given, **more)
+
+        monkeypatch.setattr(Outbox, name, noting)
     await abegin(client, ADA, "1", ASKED)
     assert await arecord(client, ADA, [ASKED, TOLD], "1") == 2
     await client.aio.flush()

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ __all__ = [
     "PLAIN",
     "QUICK",
     "Clock",
+    "Never",
     "Scripted",
     "client_of",
     "frozen",
@@ -95,7 +97,7 @@ class Scripted(Unstreamed):
     def __post_init__(self) -> None:
         self.adds, self.reads = deque(self.adds), deque(self.reads)
         self._lock = threading.RLock()
-        self._clock = self.clock or outbox.time
+        self._clock = self.clock or time
 
     def send(self, request: Request, seconds: float) -> Reply:
         with self._lock:

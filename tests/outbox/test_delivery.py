@@ -1,6 +1,7 @@
 """One delivery: what comes of each answer, how often MemOS is asked, and when. No thread runs, and no time passes."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -204,7 +205,7 @@ def test_our_own_pauses_grow_up_to_the_longest(clock: Clock) -> None:
     server = Scripted([refusal(0, 503)] * 6)
     assert left(clock, server, turn("a")) == []
     told = times(server, clock)
-    pauses = [round(b - a) for a, b in zip(told, told[1:], strict=False)]
+    pauses = [round(b - a) for a, b in pairwise(told)]
     assert pauses == [1, 2, 4, 8, 8, 8]
 
 

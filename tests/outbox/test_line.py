@@ -1,6 +1,7 @@
 """The outbox's file as its workers see it: what goes together, whose it is, and what comes of it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -21,7 +22,7 @@ def line() -> Iterator[Line]:
     line.close()
 
 
-def put(line: Line, *words: str, conversation: str | None = "c", now: float = 1.0, **marks: object) -> None:
+def put(line: Line, *words: str, conversation: str | None = "c", now: float = 1.0, **marks: Any) -> None:
     line.put(1, turn(*words, conversation=conversation, **marks), None, now)
 
 
@@ -69,7 +70,7 @@ def test_more_than_forty_messages_of_one_entry_go_alone(line: Line) -> None:
 @pytest.mark.parametrize(
     "mark", [{"agent_id": "x"}, {"tags": ["t"]}, {"info": {"k": 1}}, {"app_id": "p"}, {"allow_public": True}]
 )
-def test_only_what_is_marked_alike_goes_together(line: Line, mark: dict[str, object]) -> None:
+def test_only_what_is_marked_alike_goes_together(line: Line, mark: dict[str, Any]) -> None:
     put(line, "a")
     put(line, "b", **mark)
     put(line, "c", **mark)
@@ -184,8 +185,8 @@ class Turns(RuleBasedStateMachine):
         for batch in self.batches:
             self.line.free(batch.holder)
         self.now += 1_000
-        while (batch := self.line.claim(self.at, ME, self.now, self.now + 9)) is not None:
-            self.leave(batch)
+        while (last := self.line.claim(self.at, ME, self.now, self.now + 9)) is not None:
+            self.leave(last)
         assert self.gone == self.expected
         assert (self.line.undelivered(self.at), self.line.next_due(self.at)) == (0, None)
         self.line.close()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from memos_integrations import Invalid, MemOS, OutboxOptions, connect
-from memos_integrations.client import _outbox, outbox_options
+from memos_integrations.client import outbox_options
 
 
 @pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf"), "3600", None, True])
@@ -96,7 +96,7 @@ def test_each_system_has_a_place_for_it(
         monkeypatch.delenv(name, raising=False)
     for name, value in ({"HOME": "/home/ada"} | variables).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(_outbox.sys, "platform", platform)
+    monkeypatch.setattr("sys.platform", platform)
     assert outbox_options(None).path == expected
 
 
@@ -106,8 +106,8 @@ def test_without_a_home_it_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.delenv("MEMOS_OUTBOX", raising=False)
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
-    monkeypatch.setattr(_outbox.Path, "home", homeless)
-    monkeypatch.setattr(_outbox.sys, "platform", "linux")
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setattr("sys.platform", "linux")
     assert outbox_options(None).path == ":memory:"
 
 

@@ -97,15 +97,18 @@ def test_the_name_of_a_closed_turn_may_begin_another_where_names_are_used_again(
     assert in_line(line, at) == [["hi", "hello"]] * 2
 
 
+def fill(line: Line, at: int, size: int) -> None:
+    for n in range(1_000):
+        line.put(at, turn("x" * size, conversation=str(n % 3)), None, 1.0)
+
+
 def test_it_takes_no_more_than_it_may_and_more_when_there_is_room(tmp_path: Path) -> None:
     line = Line(str(tmp_path / "o.db"), max_bytes=1 << 20)
-    at, count = line.destination("a", ""), 0
+    at = line.destination("a", "")
     try:
         with pytest.raises(OutboxFull) as caught:
-            while count < 1_000:
-                line.put(at, turn("x" * 10_000, conversation=str(count % 3)), None, 1.0)
-                count += 1
-        assert 50 < count < 110
+            fill(line, at, 10_000)
+        assert 50 < line.undelivered(at) < 110
         for told in ("1 MiB", "client.flush()", "outbox drop", "OutboxOptions"):
             assert told in str(caught.value)
         with pytest.raises(OutboxFull):
@@ -122,8 +125,7 @@ def test_what_is_dropped_makes_room(tmp_path: Path) -> None:
     at = line.destination("a", "")
     try:
         with pytest.raises(OutboxFull):
-            while True:
-                line.put(at, turn("x" * 60_000), None, 1.0)
+            fill(line, at, 60_000)
         numbers = [entry.number for entry in line.listed()]
         assert all(line.drop(number, at) == 1 for number in numbers)
         assert line.put(at, turn("y"), None, 3.0)[0] == 1
@@ -133,7 +135,9 @@ def test_what_is_dropped_makes_room(tmp_path: Path) -> None:
 
 
 def test_a_key_is_told_from_others_and_is_nowhere_in_the_file(tmp_path: Path) -> None:
-    keys = [settings(base_url="http://m", api_key=key) for key in ("mpg-marker-one", "mpg-marker-two", "mpg-marker-one")]
+    keys = [
+        settings(base_url="http://m", api_key=key) for key in ("mpg-marker-one", "mpg-marker-two", "mpg-marker-one")
+    ]
     lines = [Line(str(tmp_path / name), max_bytes=ALL) for name in ("one.db", "two.db")]
     first, second = ([line.destination("http://m", key.account(line.salt)) for key in keys] for line in lines)
     assert first[0] == first[2] != first[1]
