@@ -149,7 +149,7 @@ class History(BaseModel):
         return [said for said in last if said not in waiting]
 
     def clear(self) -> None:
-        """Forgets the conversation here, with a question that has no answer; MemOS keeps, and gets, what was told."""
+        """Forgets the conversation here, with a question that no outbox has; MemOS keeps, and gets, what was told."""
         self.entries, self.unwritten = [], self.unwritten[: self._told()]
 
     def question(self, given: str | None) -> Question | None:

@@ -270,7 +270,7 @@ class Line(Queue):
 
 
 def _fitting(rows: Sequence[Row]) -> int:
-    """How many of `rows` fit into one call; the first does. What was in doubt stays what it was: it is looked for so."""
+    """How many of `rows` fit into one call; the first does. What was in doubt stays as it was, to be looked for."""
     messages, size = 0, 0
     for count, (_, body, length, alone, sent) in enumerate(rows):
         messages, size = messages + length, size + len(body)

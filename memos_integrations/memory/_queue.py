@@ -230,7 +230,7 @@ class Queue(File):
         row = self.execute(found, key).fetchone()
         if row is None:
             new = "insert into conversation (destination, owner, name) values (?, ?, ?)"
-            row = (self.execute(new, key).lastrowid, None)
+            row = (self.execute(new, key).lastrowid or 0, None)
         return int(row[0]), row[1]
 
     def _insert(self, conversation: int, state: State, turn: bytes | None, call: AddMessage, now: float) -> int:

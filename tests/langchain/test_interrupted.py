@@ -12,7 +12,8 @@ from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
 
-from memos_integrations.client import MemOS
+from memos_integrations import connect
+from memos_integrations.client import Event, MemOS, Recalled, Recorded
 from memos_integrations.langchain import MemOSMiddleware
 from tests.fakes import CountingEngine, client_over
 from tests.langchain.models import (
@@ -30,6 +31,7 @@ from tests.langchain.models import (
     said,
     spoken,
 )
+from tests.later import said_in
 
 Remembers = Callable[..., None]
 TURN = [("user", QUESTION), ("assistant", ANSWER)]
@@ -74,9 +76,8 @@ def approving(client: MemOS, model: Scripted, saver: Any, **options: Any) -> Any
 def test_a_turn_whose_model_failed_is_written_once_before_the_next(
     client: MemOS, engine: CountingEngine, way: str
 ) -> None:
-    agent = create_agent(
-        Scripted(script=failing(1)), [], middleware=[MemOSMiddleware(client)], checkpointer=InMemorySaver()
-    )
+    model, memory = Scripted(script=failing(1)), MemOSMiddleware(client)
+    agent = create_agent(model, [], middleware=[memory], checkpointer=InMemorySaver())
     with pytest.raises(ConnectionError):
         run(agent, way, said("I moved to Lyon."), at())
     client.flush()
@@ -150,22 +151,18 @@ def test_a_tool_that_asks_a_person_and_goes_on(client: MemOS, engine: CountingEn
 
 @pytest.mark.parametrize("way", ["invoke", "ainvoke"])
 def test_going_on_in_another_process_asks_once_more_and_writes_once(tmp_path: Path, way: str) -> None:
-    path, saver = str(tmp_path / "memos.db"), InMemorySaver()
-    first, second = CountingEngine(path), CountingEngine(path)
-    with client_over(first) as client:
-        client.add_message(
-            messages=[{"role": "user", "content": FACT}], user_id="ada", conversation_id="earlier", async_mode=False
-        )
+    path, saver, events = tmp_path / "memos.db", InMemorySaver(), list[Event]()
+    fact: Any = {"role": "user", "content": FACT}
+    with connect(path, on_event=events.append) as client:
+        client.add_message(messages=[fact], user_id="ada", conversation_id="earlier", async_mode=False)
         run(approving(client, Scripted(script=after_tools(1)), saver), way, said(), at())
-        client.flush()
-        assert first.counts == (1, 1)
-    with client_over(second) as client:
-        model = Scripted(script=after_tools(1))
+    assert [type(event) for event in events] == [Recalled]
+    model = Scripted(script=after_tools(1))
+    with connect(path, on_event=events.append) as client:
         run(approving(client, model, saver), way, APPROVE, at())
-        client.flush()
-        assert second.counts == (1, 1)
-        assert spoken(second) == TURN
-        assert MARK in str(model.handed)
+    assert [type(event) for event in events] == [Recalled, Recalled, Recorded]
+    assert said_in(path, "ada", "t1") == TURN
+    assert MARK in str(model.handed)
 
 
 def test_another_person_who_approves_neither_lends_nor_takes_memories(
@@ -196,9 +193,8 @@ def test_an_approval_that_never_comes_is_followed_by_another_turn(client: MemOS,
 
 
 def test_a_stream_left_half_way_is_written_before_the_next_turn(client: MemOS, engine: CountingEngine) -> None:
-    agent = create_agent(
-        Scripted(script=after_tools(1)), [look_up], middleware=[MemOSMiddleware(client)], checkpointer=InMemorySaver()
-    )
+    model, memory = Scripted(script=after_tools(1)), MemOSMiddleware(client)
+    agent = create_agent(model, [look_up], middleware=[memory], checkpointer=InMemorySaver())
 
     async def left() -> None:
         stream = agent.astream(said("I moved to Lyon."), at(), stream_mode="updates")

@@ -36,9 +36,11 @@ def executed(path: Path, folder: Path, **environment: str) -> Any:
 
 
 def _surroundings(folder: Path) -> dict[str, str]:
-    """This process's environment without settings of ours; the kernel keeps its own files in `folder`."""
+    """This process's environment without settings of ours; the kernel keeps its own files in `folder`, and what waits
+    for a service in memory.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-    return {**kept, "IPYTHONDIR": str(folder / "ipython"), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**kept, "MEMOS_OUTBOX": ":memory:", "IPYTHONDIR": str(folder / "ipython"), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def cells_of(notebook: Any) -> list[Any]:

@@ -184,7 +184,7 @@ def frozen(patch: pytest.MonkeyPatch, clock: Clock | None = None) -> Iterator[Cl
         for module in (outbox, _delivery):
             patched.setattr(module, "time", clock)
         patched.setattr(Crew, "_start", lambda crew: None)
-        patched.setattr(Crew, "wait", lambda crew, seconds, since: clock.wait(seconds))
+        patched.setattr(Crew, "wait", lambda crew, seconds, *since: clock.wait(seconds))
         yield clock
 
 

@@ -82,6 +82,18 @@ def test_a_wake_in_the_middle_of_a_step_is_not_missed(crews: list[Crew]) -> None
     assert owner.until(2)
 
 
+def test_one_that_ends_tells_the_one_that_waits(crews: list[Crew]) -> None:
+    gate, owner = threading.Event(), Owner()
+    owner.steps = [lambda: float(gate.wait(SOON)) * 5.0, lambda: 1_000.0]
+    crews.append(crew := Crew(owner.step))
+    crew.wake()
+    assert owner.until(1)
+    crew.wake()
+    assert owner.until(2)
+    gate.set()  # the first has something to do in 5 s, but the second will wait for 1,000
+    assert owner.until(3)
+
+
 def test_it_is_never_more_than_eight(crews: list[Crew]) -> None:
     gate, owner = threading.Event(), Owner()
     owner.steps = [lambda: float(gate.wait(SOON)) * 0.0 for _ in range(20)]

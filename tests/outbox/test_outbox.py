@@ -205,9 +205,8 @@ def test_what_is_parked_can_be_seen_and_retried(clock: Clock) -> None:
         outbox.put(turn("c"))
         assert client.flush(10.0) == 0
         assert server.words() == ["c"], "what comes after goes on"
-        (entry,) = outbox.entries("parked")
+        (entry,), status = outbox.entries("parked"), outbox.status()
         assert (entry.code, entry.message, entry.conversation_id, entry.messages) == (40305, "too long", "c", 2)
-        status = outbox.status()
         assert (status.parked, status.waiting, status.messages) == (1, 0, 2)
         assert outbox.retry(entry.number + 1) == 0
         assert outbox.retry(entry.number) == 1

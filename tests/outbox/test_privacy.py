@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import traceback
 from collections.abc import Iterator
 from dataclasses import fields
@@ -168,6 +169,24 @@ def test_an_event_is_flat_and_as_opentelemetry_takes_it(event: Event) -> None:
             assert isinstance(value[0], str | int)
         else:
             assert isinstance(value, str | int | float)
+
+
+def test_flush_waits_until_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, told = threading.Event(), list[bool]()
+    with client_of(Scripted(), retry=QUICK, path=tmp_path / "o.db") as client:
+        client.listen(lambda event: told.append(gate.wait(LONG)))
+        outbox = Outbox.of(client)
+        wait = outbox._crew.wait
+
+        def waiting(seconds: float, since: int) -> None:
+            if outbox.status().waiting == 0:
+                gate.set()
+            wait(seconds, since)
+
+        monkeypatch.setattr(outbox._crew, "wait", waiting)
+        outbox.put(turn("a"))
+        assert client.flush(LONG) == 0
+        assert told == [True]
 
 
 def test_events_tell_ids_counts_and_times_alone() -> None:

@@ -14,7 +14,7 @@ from memos_integrations.client import Degraded, Event, MemOS
 from memos_integrations.errors import ServerFault
 from memos_integrations.memory.outbox import Outbox
 from memos_integrations.memory.record import Said, begin, record
-from tests.outbox.scripted import DEAD, QUICK, Clock, Scripted, client_of, frozen, run, turn
+from tests.outbox.scripted import DEAD, LOST, QUICK, Clock, Scripted, client_of, frozen, run, turn
 
 LONG = 60.0
 ADA = Scope(user_id="ada", conversation_id="c")
@@ -160,7 +160,7 @@ def test_a_file_that_fails_for_once_doubles_and_loses_nothing(
     where: str, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with frozen(monkeypatch) as clock:
-        server = Scripted(clock=clock)
+        server = Scripted([LOST] if where == "known" else [], clock=clock, applies_lost=True)
         with client_of(server, path=file) as client:
             outbox = Outbox.of(client)
             real, fails = getattr(outbox._line, where), [1, 1]
