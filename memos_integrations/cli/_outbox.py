@@ -18,7 +18,7 @@ from memos_integrations.errors import Invalid, Unsupported
 
 if TYPE_CHECKING:
     from memos_integrations.memory._line import Line
-    from memos_integrations.memory._queue import Listed
+    from memos_integrations.memory._shelf import Listed
 
 __all__ = ["outbox"]
 

@@ -37,6 +37,7 @@ class Delivery:
         self._breaker = client.share(Breaker, Breaker)
         self._failed_in_row, self._asked_until, self._quiet_until = 0, 0.0, 0.0
         self._under_way = set[int]()  # threads
+        self._chance = random.Random().random  # noqa: S311 - no secret; of its own, so that nobody's seed is disturbed
         self.hurried = 0
         """How many wait for the end, so that our own pauses are short."""
 
@@ -195,7 +196,7 @@ class Delivery:
         retry = self._client.retry
         pause = min(retry.first * retry.factor ** min(batch.tries, 32), retry.longest)
         pause = min(pause, retry.first) if self.hurried else pause
-        return pause * (1 - retry.jitter * random.random())  # noqa: S311 - no secret
+        return pause * (1 - retry.jitter * self._chance())
 
     def _put_off(self, error: MemOSError) -> float:
         """The seconds for which the server wants no more of this conversation. A limiter speaks to all of them, and a

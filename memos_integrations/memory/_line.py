@@ -8,14 +8,14 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from memos_integrations.memory._queue import IN_LINE, Queue, left, place
+from memos_integrations.memory._queue import IN_LINE, MAX_BYTES, left, place
+from memos_integrations.memory._shelf import Shelf
 from memos_integrations.wire.call import MAX_PAGE
 from memos_integrations.wire.calls import AddMessage
 from memos_integrations.wire.readback import MOST, Delivered
 
 __all__ = ["Batch", "Doubt", "Line"]
 
-_MAX_BYTES: Final = 60_000  # of a call's entries together: within 40,000 tokens (contract §1.5) in any language
 # An entry that was in doubt once keeps the time of its first sending: what was written then may show late.
 _AGAIN: Final = """update entry set state = 'waiting', sent = case when error = '' then null else sent end, looks = 0,
     unclear = 0 where number = ?"""
@@ -57,7 +57,7 @@ class Batch:
     doubt: Doubt
 
 
-class Line(Queue):
+class Line(Shelf):
     """A conversation is one worker's at a time: he sends its first entries, and says what came of them."""
 
     def next_due(self, destination: int) -> float | None:
@@ -275,7 +275,7 @@ def _fitting(rows: Sequence[Row]) -> int:
     for count, (_, body, length, alone, sent) in enumerate(rows):
         messages, size = messages + length, size + len(body)
         apart = alone or rows[0][3] or sent != rows[0][4]
-        if count and (apart or messages > MOST or size > _MAX_BYTES):
+        if count and (apart or messages > MOST or size > MAX_BYTES):
             return count
     return len(rows)
 

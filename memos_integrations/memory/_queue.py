@@ -7,7 +7,6 @@ import secrets
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +16,9 @@ from memos_integrations.errors import OutboxFull
 from memos_integrations.memory._outbox_schema import APPLICATION, MIGRATIONS
 from memos_integrations.wire.calls import AddMessage
 from memos_integrations.wire.message import Message
+from memos_integrations.wire.readback import MOST
 
-__all__ = ["IN_LINE", "Count", "Listed", "Queue", "State", "left", "place"]
+__all__ = ["IN_LINE", "MAX_BYTES", "Queue", "State", "left", "place"]
 
 State = str
 OPEN: Final = "open"
@@ -26,37 +26,11 @@ WAITING: Final = "waiting"
 SENDING: Final = "sending"
 PARKED: Final = "parked"
 IN_LINE: Final = "state in ('waiting', 'sending')"
-_CHOSEN: Final = """(? is null or number = ?)
-    and (? is null or conversation in (select number from conversation where destination = ?))"""
-_KEPT: Final = 30 * 86_400.0  # seconds that a turn is known by its name, and what was delivered by its digests
-_MAX_KNOWN: Final = 4_096  # conversations whose numbers are kept at hand
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """An entry of the outbox, without its text."""
-
-    number: int
-    address: str
-    owner: str
-    conversation_id: str
-    state: State
-    messages: int
-    created: float
-    error: str
-    code: int
-    message: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """How many entries of a destination are in one state; `oldest`: when the first of them was handed in."""
-
-    destination: int
-    state: State
-    entries: int
-    messages: int
-    oldest: float
+MAX_BYTES: Final = 60_000
+"""Of a call's messages together: within 40,000 tokens (contract §1.5) in any language."""
+_HOUR: Final = 3_600.0
+_TURNS_KEPT: Final = 30 * 86_400.0  # seconds that a turn is known by its name: some wait that long for an approval
+_DIGESTS_KEPT: Final = 2 * 86_400.0  # seconds that it is known what was delivered
 
 
 class Queue(File):
@@ -94,29 +68,28 @@ class Queue(File):
 
         The number of messages put, and whether nothing of the conversation was in line before. Raises `OutboxFull`.
         """
+        name = None if turn is None else self.digest(turn)
         with self.writing():
-            self._check_room()
+            self._check_room(now)
             conversation, due = self._conversation(destination, call)
-            if turn is None:
-                left = self._insert(conversation, WAITING, None, call, now)
+            released = not (name and self._spoken(conversation, name)) and self._release_open(conversation, now)
+            if name is None:
+                put = self._insert(conversation, WAITING, None, call, now)
             else:
-                left = self._close(conversation, call, self.digest(turn), now)
-            if left and due is None:
+                put = self._close(conversation, call, name, now)
+            if put and due is None:
                 self._make_due(conversation, now)
-        return left, left > 0 and due is None
+        return put, (put > 0 or released) and due is None
 
     def open(self, destination: int, call: AddMessage, turn: str, now: float, *, reused: bool = False) -> bool:
         """Keeps the user's words of a turn without an answer; whether earlier ones go alone. `reused`: see Outbox."""
         name = self.digest(turn)
         with self.writing():
-            self._check_room()
+            self._check_room(now)
             conversation, _ = self._conversation(destination, call)
             if self._spoken(conversation, name) and not (reused and self._entry(conversation, name) is None):
                 return False
-            earlier = "update entry set state = 'waiting', turn = null where conversation = ? and state = 'open'"
-            released = self.execute(earlier, (conversation,)).rowcount > 0
-            if released:
-                self._make_due(conversation, now)
+            released = self._release_open(conversation, now)
             self._insert(conversation, OPEN, name, call, now)
             self._note_spoken(conversation, name, [self._print(message) for message in call.turns], now)
         return released
@@ -163,65 +136,33 @@ class Queue(File):
         with self.reading():
             return int(self.execute(found, (destination,)).fetchone()[0])
 
-    def counts(self) -> list[Count]:
-        """Entries by destination and state."""
-        found = """select c.destination, e.state, count(*), sum(e.messages), min(e.created) from entry e
-            join conversation c on c.number = e.conversation group by c.destination, e.state"""
-        with self.reading():
-            return [Count(*row) for row in self.execute(found).fetchall()]
-
-    def listed(self, states: Sequence[State] = (), destination: int | None = None) -> list[Listed]:
-        """The entries of `destination` (None: of all) that are in one of `states` (none: in any), in order."""
-        of_states = f"and e.state in ({', '.join('?' * len(states))})" if states else ""
-        found = f"""select e.number, d.address, c.owner, c.name, e.state, e.messages, e.created, e.error, e.code,
-            e.words from entry e join conversation c on c.number = e.conversation
-            join destination d on d.number = c.destination
-            where (? is null or d.number = ?) {of_states} order by e.number"""
-        with self.reading():
-            rows = self.execute(found, (destination, destination, *states)).fetchall()
-        return [Listed(*row) for row in rows]
-
-    def retry(self, number: int | None, now: float, destination: int | None = None) -> int:
-        """Puts what is parked in line again: that entry, or all (of `destination`, if given); returns how many."""
-        found = f"select number, conversation from entry where state = 'parked' and {_CHOSEN}"
-        again = """update entry set state = 'waiting', sent = null, looks = 0, unclear = 0, faults = 0, alone = 1,
-            error = '', code = 0, words = '' where number = ?"""
+    def forget(self, now: float, turns: float = _TURNS_KEPT, digests: float = _DIGESTS_KEPT) -> None:
+        """Deletes what is known of turns and deliveries that are older than that, in seconds."""
         with self.writing():
-            rows = self.execute(found, (number, number, destination, destination)).fetchall()
-            for entry, conversation in rows:
-                self.execute(again, (entry,))
-                self._make_due(conversation, now)
-        return len(rows)
-
-    def drop(self, number: int | None, now: float, destination: int | None = None) -> int:
-        """Deletes that entry, unless it is just being sent, or all that are parked; returns how many."""
-        which = f"""delete from entry where state = case when ? is null then 'parked' else state end and {_CHOSEN}
-            and (state <> 'sending' or conversation not in (select number from conversation where until > ?))"""
-        with self.writing():
-            dropped = self.execute(which, (number, number, number, destination, destination, now)).rowcount
-        self.cut_log()
-        return dropped
-
-    def forget(self, now: float) -> None:
-        """Deletes what is too old to be asked for, and cuts the log, which may hold deleted text."""
-        with self.writing():
-            for table in ("spoken", "delivered"):
-                self.execute(f"delete from {table} where at < ?", (now - _KEPT,))
+            self.execute("delete from spoken where at < ?", (now - turns,))
+            self.execute("delete from delivered where at < ?", (now - digests,))
             self.execute(
                 """delete from conversation where due is null
                 and not exists (select 1 from entry where conversation = conversation.number)
                 and not exists (select 1 from spoken where conversation = conversation.number)
                 and not exists (select 1 from delivered where conversation = conversation.number)"""
             )
-        self.cut_log()
 
-    def _check_room(self) -> None:
-        most = self._max_bytes // self._page
-        if pragma(self, "page_count") >= most and pragma(self, "page_count") - pragma(self, "freelist_count") >= most:
+    def _check_room(self, now: float) -> None:
+        """What is only kept for comparing makes room first."""
+        if self._is_full():
+            self.forget(now, turns=24 * _HOUR, digests=_HOUR)
+        if self._is_full():
             raise OutboxFull(
                 f"the outbox holds {self._max_bytes >> 20} MiB, as much as it may: let it deliver (client.flush()), "
                 "drop what is parked (memos-integrations outbox drop), or give it more room (OutboxOptions)"
             )
+
+    def _is_full(self) -> bool:
+        most = self._max_bytes // self._page
+        return (
+            pragma(self, "page_count") >= most and pragma(self, "page_count") - pragma(self, "freelist_count") >= most
+        )
 
     def _conversation(self, destination: int, call: AddMessage) -> tuple[int, float | None]:
         """Its number, made if need be, and when its first entry is due."""
@@ -235,8 +176,17 @@ class Queue(File):
 
     def _insert(self, conversation: int, state: State, turn: bytes | None, call: AddMessage, now: float) -> int:
         new = "insert into entry (conversation, state, turn, body, messages, created) values (?, ?, ?, ?, ?, ?)"
-        self.execute(new, (conversation, state, turn, call.body(), len(call.turns), now))
+        for part, body in _parts(call):
+            self.execute(new, (conversation, state, turn, body, len(part.turns), now))
         return len(call.turns)
+
+    def _release_open(self, conversation: int, now: float) -> bool:
+        """Lets the conversation's open turns go alone, since another one begins; whether there were any."""
+        alone = "update entry set state = 'waiting', turn = null where conversation = ? and state = 'open'"
+        released = self.execute(alone, (conversation,)).rowcount > 0
+        if released:
+            self._make_due(conversation, now)
+        return released
 
     def _make_due(self, conversation: int, now: float) -> None:
         self.execute(
@@ -249,7 +199,10 @@ class Queue(File):
         entry = self._entry(conversation, turn) if known else None
         if entry is not None:
             closed = "update entry set state = 'waiting', turn = null, body = ?, messages = ? where number = ?"
-            self.execute(closed, (call.body(), len(call.turns), entry))
+            (first, body), *others = _parts(call)
+            self.execute(closed, (body, len(first.turns), entry))
+            for part, _ in others:
+                self._insert(conversation, WAITING, None, part, now)
             self._note_spoken(conversation, turn, prints, now)
             return len(call.turns)
         rest = left(call.turns, prints, known)
@@ -297,3 +250,29 @@ def _make_private(path: str) -> None:
     with suppress(FileExistsError):
         os.close(os.open(Path(path), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         Path(path).chmod(0o600)  # a umask may have taken too much away
+
+
+def _parts(call: AddMessage) -> list[tuple[AddMessage, bytes]]:
+    """`call` in calls that can be read back and that servers take, each with its body: results follow their calls."""
+    turns, body = call.turns, call.body()
+    if len(turns) <= MOST and (len(body) <= MAX_BYTES or len(turns) == 1):
+        return [(call, body)]
+    sizes = [len(turn.model_dump_json(exclude_none=True).encode()) for turn in turns]
+    parts, start = list[tuple[AddMessage, bytes]](), 0
+    while start < len(turns):
+        end = _end_of_part(turns, sizes, start)
+        part = call.model_copy(update={"messages": turns[start:end]})
+        parts.append((part, part.body()))
+        start = end
+    return parts
+
+
+def _end_of_part(turns: Sequence[Message], sizes: Sequence[int], start: int) -> int:
+    """As far as it fits, but not between a tool's call and its result."""
+    end = start + 1
+    while end < len(turns) and end - start < MOST and sum(sizes[start : end + 1]) <= MAX_BYTES:
+        end += 1
+    cut = end
+    while start + 1 < cut < len(turns) and turns[cut].role == "tool":
+        cut -= 1
+    return end if cut < len(turns) and turns[cut].role == "tool" else cut

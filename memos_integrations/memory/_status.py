@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from memos_integrations.memory._queue import Count
+from memos_integrations.memory._shelf import Count
 
 __all__ = ["OutboxStatus", "together", "told"]
 

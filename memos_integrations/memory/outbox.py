@@ -18,7 +18,9 @@ from memos_integrations.memory._delivery import Delivery
 from memos_integrations.memory._holders import is_gone, new_holder, retire
 from memos_integrations.memory._line import Line
 from memos_integrations.memory._look import Look, look
-from memos_integrations.memory._queue import Listed, State
+from memos_integrations.memory._opening import opened
+from memos_integrations.memory._queue import State
+from memos_integrations.memory._shelf import Listed
 from memos_integrations.memory._status import OutboxStatus, together, told
 from memos_integrations.wire.calls import AddMessage
 
@@ -45,9 +47,7 @@ class Outbox:
 
     def __init__(self, client: MemOS, options: OutboxOptions | None = None) -> None:
         self._client, self._options = client, options or client.outbox_options
-        self._line, self._path = _opened(self._options)
-        account = client.account(self._line.salt)
-        self._destination = self._line.destination(client.address, account)
+        self._line, self._path, self._destination = opened(client, self._options)
         self._delivery = Delivery(client, self._line, self._undelivered)
         self._crew = Crew(self._step)
         self._holder = new_holder()
@@ -264,6 +264,7 @@ class Outbox:
             if not self._crew.busy:
                 self._line.free(self._holder)
             self._line.forget(time.time())
+            self._line.cut_log()
         retire(self._holder)
         self._line.close()
 
@@ -278,20 +279,6 @@ def outbox_file(path: str | os.PathLike[str]) -> Iterator[Line]:
         yield line
     finally:
         line.close()
-
-
-def _opened(options: OutboxOptions) -> tuple[Line, str]:
-    """The file; where it can't be used, one in memory, since a broken disk shall not end a chat."""
-    path, room = str(options.path or _MEMORY), options.max_megabytes << 20
-    try:
-        if path not in PRIVATE:
-            Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Line(path, max_bytes=room), path
-    except (OSError, ServerFault, Unsupported) as error:
-        if path in PRIVATE:
-            raise
-        _log.warning("the outbox's file can't be used (%s): turns wait in this process alone", type(error).__name__)
-        return Line(_MEMORY, max_bytes=room), _MEMORY
 
 
 def _end(crew: Crew, line: Line) -> None:

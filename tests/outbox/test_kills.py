@@ -53,7 +53,9 @@ def test_what_was_acknowledged_before_a_hundred_kills_arrives_once(tmp_path: Pat
             lanes = list(pool.map(lambda number: lane(url, file, number), range(LANES)))
         with client_of(url, file) as client:
             assert client.flush(LONG) == 0, explained(client)
-            Outbox.of(client).retry()  # a turn that met four failures inside the server, which is rare
+            # a turn may meet four failures inside the server, which is rare
+            assert {entry.error for entry in Outbox.of(client).entries("parked")} <= {"ServerFault"}, explained(client)
+            Outbox.of(client).retry()
             assert client.flush(LONG) == 0, explained(client)
             assert Outbox.of(client).status().messages == 0, explained(client)
     told = said_in(read_ledger(ledger))

@@ -60,11 +60,28 @@ def test_at_most_sixty_thousand_bytes_go_together_and_a_larger_one_alone(line: L
     assert [[len(text) for text in sent] for sent in rest(line)] == [[25_000, 25_000], [25_000], [90_000], [10, 10]]
 
 
-def test_more_than_forty_messages_of_one_entry_go_alone(line: Line) -> None:
+def test_more_messages_than_can_be_read_back_go_in_parts(line: Line) -> None:
     put(line, "before")
-    put(line, *map(str, range(45)))
+    put(line, *map(str, range(95)))
     put(line, "after")
-    assert [len(sent) for sent in rest(line)] == [1, 45, 1]
+    sent = rest(line)
+    assert [len(texts) for texts in sent] == [1, 40, 40, 16]
+    assert [text for texts in sent for text in texts] == ["before", *map(str, range(95)), "after"]
+
+
+def test_parts_are_no_larger_than_servers_take(line: Line) -> None:
+    put(line, *("x" * 25_000 for _ in range(5)), "y")
+    assert [len(texts) for texts in rest(line)] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("results", [1, 3])
+def test_a_tools_result_stays_with_its_call(line: Line, results: int) -> None:
+    asked = {"role": "assistant", "tool_calls": [{"id": str(n), "function": {"name": "f"}} for n in range(results)]}
+    told = [{"role": "tool", "tool_call_id": str(n), "content": "r"} for n in range(results)]
+    messages = [{"role": "user", "content": "u"}] * 38 + [asked, *told, {"role": "assistant", "content": "a"}]
+    call = AddMessage.model_validate({"user_id": "ada", "conversation_id": "c", "messages": messages})
+    line.put(1, call, None, 1.0)
+    assert [len(part.turns) for _, part, _ in line.in_line(1, "ada", "c")] == ([40, 1] if results == 1 else [38, 5])
 
 
 @pytest.mark.parametrize(
