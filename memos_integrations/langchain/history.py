@@ -23,6 +23,7 @@ from memos_integrations.errors import Invalid, MemOSError, Refused
 from memos_integrations.langchain._closing import Closing
 from memos_integrations.langchain._stored import batches, in_order, joined, restored, to_store
 from memos_integrations.langchain._view import InLine, Told, View, in_line, on_the_way
+from memos_integrations.memory.breaker import Attempt, Breaker, Skipped
 from memos_integrations.memory.handed import client_of, one_of
 from memos_integrations.memory.outbox import Outbox
 from memos_integrations.memory.record import put
@@ -137,7 +138,8 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
         """Read between two looks at what is in line, so that nothing delivered meanwhile falls through."""
         before, started = self._in_line(client), time.perf_counter()
         try:
-            answer = client.with_options(deadline=self._seconds).send(self._asked)
+            with client.share(Breaker, Breaker).passing(Attempt()):
+                answer = client.with_options(deadline=self._seconds).send(self._asked)
         except MemOSError as error:
             return self._degraded(client, error, started, before)
         return self._told(answer, before, self._in_line(client))
@@ -145,7 +147,8 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
     async def _aconversation(self, client: MemOS) -> list[BaseMessage]:
         before, started = await aside(self._in_line, client), time.perf_counter()
         try:
-            answer = await client.aio.with_options(deadline=self._seconds).send(self._asked)
+            with client.share(Breaker, Breaker).passing(Attempt()):
+                answer = await client.aio.with_options(deadline=self._seconds).send(self._asked)
         except MemOSError as error:
             return self._degraded(client, error, started, before)
         return self._told(answer, before, await aside(self._in_line, client))
@@ -169,7 +172,8 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
         client.emit(Degraded(self._key[1], "recall", name, code, spent, 0))
         if self._raises or isinstance(error, Invalid):
             raise error
-        _log.warning("a conversation could not be read (%s, code %d) after %.0f ms", name, code, spent)
+        level = logging.DEBUG if isinstance(error, Skipped) else logging.WARNING
+        _log.log(level, "a conversation could not be read (%s, code %d) after %.0f ms", name, code, spent)
         return [message for entry in before.entries.values() for message in entry.batch]
 
     def _write(self, client: MemOS, messages: Sequence[BaseMessage]) -> None:

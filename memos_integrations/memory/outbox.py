@@ -29,6 +29,7 @@ __all__ = ["Outbox", "OutboxStatus", "outbox_file"]
 _log = logging.getLogger(__name__)
 _MEMORY = ":memory:"
 _POLL = 5.0  # seconds between two looks for what other processes left behind
+_FORGETTING = 3_600.0  # seconds between two times at which what is too old is forgotten
 _STEP = 0.1  # seconds between two looks at what other processes deliver, while somebody waits for it
 _GRACE = 15.0  # seconds beyond a call's deadline for which a conversation is still its holder's
 
@@ -51,7 +52,8 @@ class Outbox:
         self._delivery = Delivery(client, self._line, self._undelivered)
         self._crew = Crew(self._step)
         self._holder = new_holder()
-        self._stopped, self._polled, self._untidy = False, -math.inf, False
+        self._stopped, self._untidy = False, False
+        self._polled, self._forgot = -math.inf, time.monotonic()
         self._lock = threading.Lock()
         self._spare: Outbox | None = None
         weakref.finalize(self, _end, self._crew, self._line).atexit = False
@@ -202,6 +204,9 @@ class Outbox:
             if is_gone(holder):
                 self._line.free(holder)
         self._line.orphaned(self._destination, now - self._options.orphan_after, now)
+        if time.monotonic() - self._forgot >= _FORGETTING:
+            self._forgot = time.monotonic()
+            self._line.forget(now)
         if not self._undelivered():
             self._clean()
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from memos_integrations.memory._line import Batch, Doubt, Line
+from memos_integrations.wire.calls import AddMessage
 from tests.outbox.scripted import texts, turn
 
 ME, YOU = "me", "you"

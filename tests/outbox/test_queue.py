@@ -68,6 +68,15 @@ def test_the_next_turn_lets_the_words_of_the_one_before_go_alone(line: Line, at:
     assert line.opened(at, turn("-"), "one") is None, "it is not opened twice"
 
 
+def test_a_turn_that_was_never_opened_is_the_next_one_too(line: Line, at: int) -> None:
+    line.open(at, turn("first"), "one", 1.0)
+    assert line.put(at, turn("second", "answer"), "two", 2.0) == (2, True)
+    assert in_line(line, at) == [["first"], ["second", "answer"]]
+    line.open(at, turn("third"), "three", 3.0)
+    assert line.put(at, turn("said", "besides"), None, 4.0)[0] == 2
+    assert in_line(line, at)[2:] == [["third"], ["said", "besides"]]
+
+
 def test_turns_of_other_conversations_and_users_stay_open(line: Line, at: int) -> None:
     other = line.destination("http://memos", "another key")
     line.open(at, turn("a"), "one", 1.0)
@@ -118,6 +127,40 @@ def test_it_takes_no_more_than_it_may_and_more_when_there_is_room(tmp_path: Path
         assert line.put(at, turn("x" * 10_000), None, 3.0)[0] == 1
     finally:
         line.close()
+
+
+def deliver_until_full(line: Line, at: int) -> None:
+    for n in range(20_000):
+        line.put(at, turn("x", conversation=f"c{n}"), f"t{n}", 1.0)
+        batch = line.claim(at, "me", 1.0, 9.0)
+        assert batch is not None
+        line.delivered(batch, [bytes(16)] * 50, 1.0)
+
+
+def test_what_is_kept_for_comparing_makes_room_first(tmp_path: Path) -> None:
+    day = 86_400.0
+    line = Line(str(tmp_path / "o.db"), max_bytes=1 << 20)
+    at = line.destination("a", "")
+    try:
+        with pytest.raises(OutboxFull):
+            deliver_until_full(line, at)
+        assert line.put(at, turn("x"), None, 2 * day)[0] == 1
+        assert not line.knows(at, turn("-", conversation="c0"), "t0")
+    finally:
+        line.close()
+
+
+def test_what_is_too_old_is_forgotten(line: Line, at: int) -> None:
+    day = 86_400.0
+    line.put(at, turn("x"), "old", 1.0)
+    batch = line.claim(at, "me", 1.0, 9.0)
+    assert batch is not None
+    line.delivered(batch, [bytes(16)], 1.0)
+    line.forget(29 * day)
+    assert line.knows(at, turn("-"), "old")
+    assert line.known(batch) == []
+    line.forget(31 * day)
+    assert not line.knows(at, turn("-"), "old")
 
 
 def test_what_is_dropped_makes_room(tmp_path: Path) -> None:
