@@ -17,16 +17,8 @@ from memos_integrations.wire.call import MAX_PAGE, Call
 from memos_integrations.wire.calls import AddMessage, GetMessage
 from memos_integrations.wire.codes import Fate, fate
 from memos_integrations.wire.envelope import read
-from memos_integrations.wire.readback import (
-    Delivered,
-    Sought,
-    Verdict,
-    digests,
-    heard,
-    read_back,
-    said,
-    verdict,
-)
+from memos_integrations.wire.readback import digests, heard, marked, read_back, said
+from memos_integrations.wire.verdict import Delivered, Sought, Verdict, verdict
 
 __all__ = ["ACCEPTED", "Past", "verified"]
 
@@ -56,7 +48,8 @@ class Past:
             return
         now = self.now()
         at = math.inf if now is None else now
-        told = [Delivered(digest, at, at - took, sure) for digest in digests(call.turns, _digest)]
+        marks = marked(call, _digest, self.zone)
+        told = [Delivered(digest, at, at - took, sure, said_at) for digest, said_at in marks]
         for user in call.users:
             if call.conversation_id is not None:
                 self._keep((user, call.conversation_id), told)

@@ -11,12 +11,13 @@ from typing import Final
 
 from memos_integrations.client import Degraded, MemOS, Parked, Recorded
 from memos_integrations.errors import MemOSError, RateLimited, Refused, Unreachable
-from memos_integrations.memory._line import Batch, Doubt, Line
+from memos_integrations.memory._line import Batch, Doubt, Line, Marks
 from memos_integrations.memory.breaker import Breaker
 from memos_integrations.wire.answers import Added, StoredMessages
 from memos_integrations.wire.call import MAX_PAGE
 from memos_integrations.wire.codes import Fate, fate
-from memos_integrations.wire.readback import Delivered, Sought, Verdict, digests, heard, read_back, said, verdict
+from memos_integrations.wire.readback import digests, heard, marked, read_back, said
+from memos_integrations.wire.verdict import Delivered, Sought, Verdict, verdict
 
 __all__ = ["Delivery"]
 
@@ -103,6 +104,9 @@ class Delivery:
         past = [self._by_server(one) for one in self._line.known(batch)]
         return verdict(sought, heard(messages, digest, zone), past, full=len(messages) >= MAX_PAGE)
 
+    def _marks(self, batch: Batch) -> Marks:
+        return marked(batch.call, self._line.digest, self._client.timezone)
+
     def _by_server(self, one: Delivered) -> Delivered:
         begun = self._server(one.at if one.begun is None else one.begun)
         return replace(one, at=self._server(one.at), begun=begun)
@@ -137,7 +141,7 @@ class Delivery:
 
     def _arrived(self, batch: Batch, added: Added | None, started: float) -> None:
         self._answered()
-        self._line.delivered(batch, digests(batch.call.turns, self._line.digest), time.time())
+        self._line.delivered(batch, self._marks(batch), time.time())
         spent, task = _since(started), added.task_id if added else None
         self._client.emit(Recorded(_conversation(batch), len(batch.call.turns), spent, task))
 
@@ -171,7 +175,7 @@ class Delivery:
 
     def _park(self, batch: Batch, doubt: Doubt, started: float) -> None:
         doubt = doubt if doubt.error else replace(doubt, error=_UNKNOWN)
-        maybe = digests(batch.call.turns, self._line.digest) if doubt.error == _UNKNOWN else []
+        maybe = self._marks(batch) if doubt.error == _UNKNOWN else []
         self._line.parked(batch, maybe, time.time(), doubt)
         why = "nobody knows whether it arrived" if doubt.error == _UNKNOWN else f"it was refused ({doubt.error})"
         _log.warning(

@@ -8,18 +8,24 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from memos_integrations.memory._queue import IN_LINE, MAX_BYTES, left, place
+from memos_integrations.memory._batches import Row, fitting, joined, marks
+from memos_integrations.memory._queue import IN_LINE, left, place
 from memos_integrations.memory._shelf import Shelf
 from memos_integrations.wire.call import MAX_PAGE
 from memos_integrations.wire.calls import AddMessage
-from memos_integrations.wire.readback import MOST, Delivered
+from memos_integrations.wire.readback import MOST
+from memos_integrations.wire.verdict import Delivered
 
-__all__ = ["Batch", "Doubt", "Line"]
+__all__ = ["Batch", "Doubt", "Line", "Marks"]
 
 # An entry that was in doubt once keeps the time of its first sending: what was written then may show late.
 _AGAIN: Final = """update entry set state = 'waiting', sent = case when error = '' then null else sent end, looks = 0,
     unclear = 0 where number = ?"""
-Row = tuple[int, bytes, int, int, float | None]  # number, body, messages, alone, sent
+_SHOWN: Final = MAX_PAGE - 1  # messages that a reading shows, beside an older one that tells it is not too short
+
+
+Marks = Sequence[tuple[bytes, float | None]]
+"""Digests of messages, and when each was said, by the server's clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +98,11 @@ class Line(Shelf):
         rest = left(call.turns, [self._print(message) for message in call.turns], known)
         return call.model_copy(update={"messages": rest}) if rest else None
 
-    def claim(self, destination: int, holder: str, now: float, until: float) -> Batch | None:
-        """The first entries of the conversation that has been due for longest, for `holder` alone `until` that time."""
+    def claim(self, destination: int, holder: str, now: float, until: float, pace: float = 0.0) -> Batch | None:
+        """The first entries of the conversation that has been due for longest, for `holder` alone `until` that time.
+
+        Of one conversation no more is sent in `pace` seconds than a reading shows, so that each can be found in one.
+        """
         first = """select number, tries from conversation where destination = ? and due <= ?
             and (holder is null or until < ?) order by due limit 1"""
         held = "update conversation set holder = ?, until = ? where number = ?"
@@ -105,11 +114,12 @@ class Line(Shelf):
             self.execute(held, (holder, until, conversation))
             entries, fresh = self._under_way(conversation), False
             if not entries:
-                entries, fresh = self._gathered(conversation, now), True
-            if not entries:
-                self._release(conversation, now, tries=0)
-                return None
-            numbers, call = tuple(entries), _joined([*entries.values()])
+                later = self._too_soon(conversation, now, pace)
+                entries, fresh = {} if later else self._gathered(conversation, now, pace), True
+                if not entries:
+                    self._release(conversation, now, tries=tries if later else 0, due=later)
+                    return None
+            numbers, call = tuple(entries), joined([*entries.values()])
             sent, doubt = self._doubt(numbers)
         return Batch(
             conversation=conversation,
@@ -125,10 +135,10 @@ class Line(Shelf):
 
     def known(self, batch: Batch) -> list[Delivered]:
         """What arrived in the batch's conversation of late, or may have; times by this machine's clock."""
-        found = "select digest, at, begun, sure from delivered where conversation = ? order by number"
+        found = "select digest, at, begun, sure, said from delivered where conversation = ? order by number"
         with self.reading():
             rows = self.execute(found, (batch.conversation,)).fetchall()
-        return [Delivered(digest, at, begun, bool(sure)) for digest, at, begun, sure in rows]
+        return [Delivered(digest, at, begun, bool(sure), said) for digest, at, begun, sure, said in rows]
 
     def arrived(self, destination: int, owner: str, name: str) -> list[bytes]:
         """Digests of what surely arrived in that conversation of late, in order."""
@@ -137,13 +147,13 @@ class Line(Shelf):
         with self.reading():
             return [row[0] for row in self.execute(found, (destination, owner, name)).fetchall()]
 
-    def delivered(self, batch: Batch, digests: Sequence[bytes], now: float) -> None:
+    def delivered(self, batch: Batch, marks: Marks, now: float) -> None:
         """It arrived: its text is deleted, its digests are kept for comparing."""
         with self._settling(batch) as mine:
             if not mine:
                 return
             self._each("delete from entry where number = ?", batch)
-            self._keep(batch, digests, now, sure=True)
+            self._keep(batch, marks, now, sure=True)
             self._release(batch.conversation, now, tries=0)
 
     def postponed(self, batch: Batch, now: float, *, due: float, asked: float = 0.0) -> None:
@@ -173,14 +183,14 @@ class Line(Shelf):
                 self._each("update entry set alone = 1 where number = ?", batch)
                 self._release(batch.conversation, now, tries=0)
 
-    def parked(self, batch: Batch, digests: Sequence[bytes], now: float, doubt: Doubt) -> None:
-        """Set aside for the user to decide; what comes after goes on. `digests`, where it may have arrived."""
+    def parked(self, batch: Batch, marks: Marks, now: float, doubt: Doubt) -> None:
+        """Set aside for the user to decide; what comes after goes on. `marks`, where it may have arrived."""
         aside = "update entry set state = 'parked', error = ?, code = ?, words = ? where number = ?"
         values = (doubt.error, doubt.code, doubt.words)
         with self._settling(batch) as mine:
             if mine:
                 self.execute_many(aside, [(*values, number) for number in batch.entries])
-                self._keep(batch, digests, now, sure=False)
+                self._keep(batch, marks, now, sure=False)
                 self._release(batch.conversation, now, tries=0)
 
     def hurry(self, destination: int, now: float, longest: float) -> None:
@@ -209,10 +219,12 @@ class Line(Shelf):
         with self.writing():
             yield self.execute(held, (batch.conversation, batch.holder, batch.until)).fetchone() is not None
 
-    def _keep(self, batch: Batch, digests: Sequence[bytes], now: float, *, sure: bool) -> None:
+    def _keep(self, batch: Batch, marks: Marks, now: float, *, sure: bool) -> None:
         """Keeps the newest digests of the batch's conversation, as many as a reading shows."""
-        rows = [(batch.conversation, digest, now, batch.sent, sure) for digest in digests]
-        self.execute_many("insert into delivered (conversation, digest, at, begun, sure) values (?, ?, ?, ?, ?)", rows)
+        rows = [(batch.conversation, digest, now, batch.sent, sure, said) for digest, said in marks]
+        self.execute_many(
+            "insert into delivered (conversation, digest, at, begun, sure, said) values (?, ?, ?, ?, ?, ?)", rows
+        )
         oldest = """delete from delivered where conversation = ? and number <= (select number from delivered
             where conversation = ? order by number desc limit 1 offset ?)"""
         self.execute(oldest, (batch.conversation, batch.conversation, MAX_PAGE))
@@ -224,20 +236,33 @@ class Line(Shelf):
         calls = {number: self._read(number, body) for number, body in rows}
         return {number: call for number, call in calls.items() if call is not None}
 
-    def _gathered(self, conversation: int, now: float) -> dict[int, AddMessage]:
+    def _gathered(self, conversation: int, now: float, pace: float) -> dict[int, AddMessage]:
         """The next to be sent together, noted as being sent before they are."""
         found = """select number, body, messages, alone, sent from entry where conversation = ? and state = 'waiting'
             order by number limit ?"""
         rows: list[Row] = self.execute(found, (conversation, MOST)).fetchall()
         calls = dict[int, AddMessage]()
-        for number, body, *_ in rows[: _fitting(rows)]:
+        for number, body, *_ in rows[: fitting(rows, _SHOWN - len(self._lately(conversation, now - pace)))]:
             call = self._read(number, body)
-            if call is None or any(_marks(call) != _marks(other) for other in calls.values()):
+            if call is None or any(marks(call) != marks(other) for other in calls.values()):
                 break
             calls[number] = call
         sending = "update entry set state = 'sending', sent = coalesce(sent, ?) where number = ?"
         self.execute_many(sending, [(now, number) for number in calls])
         return calls
+
+    def _too_soon(self, conversation: int, now: float, pace: float) -> float | None:
+        """When the next entry may be sent so that a reading still shows it beside what went before; None: now."""
+        first = "select messages from entry where conversation = ? and state = 'waiting' order by number limit 1"
+        row = self.execute(first, (conversation,)).fetchone()
+        lately = self._lately(conversation, now - pace)
+        over = len(lately) + row[0] - _SHOWN if row else 0
+        return lately[min(over, len(lately)) - 1] + pace if over > 0 and lately else None
+
+    def _lately(self, conversation: int, after: float) -> list[float]:
+        """When the messages arrived that did so `after` that time, in order."""
+        found = "select at from delivered where conversation = ? and at > ? order by at"
+        return [row[0] for row in self.execute(found, (conversation, after)).fetchall()]
 
     def _read(self, number: int, body: bytes) -> AddMessage | None:
         """The call of an entry; one that can't be read (another version's, damaged) is parked."""
@@ -267,24 +292,3 @@ class Line(Shelf):
             due = now
         left = "update conversation set holder = null, until = 0, tries = ?, due = ? where number = ?"
         self.execute(left, (tries, due, conversation))
-
-
-def _fitting(rows: Sequence[Row]) -> int:
-    """How many of `rows` fit into one call; the first does. What was in doubt stays as it was, to be looked for."""
-    messages, size = 0, 0
-    for count, (_, body, length, alone, sent) in enumerate(rows):
-        messages, size = messages + length, size + len(body)
-        apart = alone or rows[0][3] or sent != rows[0][4]
-        if count and (apart or messages > MOST or size > MAX_BYTES):
-            return count
-    return len(rows)
-
-
-def _marks(call: AddMessage) -> AddMessage:
-    return call.model_copy(update={"messages": ()})
-
-
-def _joined(calls: Sequence[AddMessage]) -> AddMessage:
-    """One call with the messages of all, which agree in everything else."""
-    messages = tuple(message for call in calls for message in call.turns)
-    return calls[0] if len(calls) == 1 else calls[0].model_copy(update={"messages": messages})

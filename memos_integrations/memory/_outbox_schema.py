@@ -35,7 +35,7 @@ MIGRATIONS: list[tuple[str, ...]] = [
         # what arrived, or (not sure) may have, to tell a repeat from what it repeats
         """create table delivered (
             number integer primary key autoincrement, conversation integer not null, digest blob not null,
-            at real not null, begun real not null, sure integer not null)""",
+            at real not null, begun real not null, sure integer not null, said real)""",
         "create index delivered_by_conversation on delivered (conversation, number)",
         # which messages of a turn were handed over, for whoever comes to close it again
         """create table spoken (

@@ -29,6 +29,7 @@ __all__ = ["Outbox", "OutboxStatus", "outbox_file"]
 _log = logging.getLogger(__name__)
 _MEMORY = ":memory:"
 _POLL = 5.0  # seconds between two looks for what other processes left behind
+_PACE = 4.0  # seconds in which no more of a conversation is sent than a reading shows: servers tell whole seconds
 _FORGETTING = 3_600.0  # seconds between two times at which what is too old is forgotten
 _STEP = 0.1  # seconds between two looks at what other processes deliver, while somebody waits for it
 _GRACE = 15.0  # seconds beyond a call's deadline for which a conversation is still its holder's
@@ -52,6 +53,7 @@ class Outbox:
         self._delivery = Delivery(client, self._line, self._undelivered)
         self._crew = Crew(self._step)
         self._holder = new_holder()
+        self._pace = _PACE if client.address.startswith("http") else 0.0
         self._stopped, self._untidy = False, False
         self._polled, self._forgot = -math.inf, time.monotonic()
         self._lock = threading.Lock()
@@ -185,7 +187,7 @@ class Outbox:
             return quiet
         now, seconds = time.time(), min(self._client.deadline, max(limit, 0.001))
         self._tidy(now)
-        batch = self._line.claim(self._destination, self._holder, now, now + seconds + _GRACE)
+        batch = self._line.claim(self._destination, self._holder, now, now + seconds + _GRACE, self._pace)
         if batch is None:
             return self._wait(now)
         due = self._line.next_due(self._destination)

@@ -104,9 +104,9 @@ def test_a_conversation_is_one_worker_s_until_his_time_is_over(line: Line) -> No
     second = claimed(line, now=50.1, holder=YOU, until=90.0)
     assert second.entries == first.entries
     assert not second.fresh, "it was sent, for all one knows"
-    line.delivered(first, [b"x"], 51.0)
+    line.delivered(first, [(b"x", None)], 51.0)
     assert line.undelivered(1) == 1, "the first has no say any more"
-    line.delivered(second, [b"x"], 52.0)
+    line.delivered(second, [(b"x", None)], 52.0)
     assert (line.undelivered(1), line.next_due(1)) == (0, None)
 
 
@@ -174,7 +174,7 @@ def test_an_entry_that_cannot_be_read_is_parked_and_holds_up_nobody(line: Line) 
 def test_the_newest_fifty_that_arrived_are_known(line: Line) -> None:
     for n in range(60):
         put(line, str(n))
-        line.delivered(claimed(line, now=2.0 + n), [str(n).encode()], 3.0 + n)
+        line.delivered(claimed(line, now=2.0 + n), [(str(n).encode(), None)], 3.0 + n)
     put(line, "last")
     known = line.known(claimed(line, now=99.0))
     assert [one.digest for one in known] == [str(n).encode() for n in range(10, 60)]

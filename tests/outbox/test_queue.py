@@ -134,7 +134,7 @@ def deliver_until_full(line: Line, at: int) -> None:
         line.put(at, turn("x", conversation=f"c{n}"), f"t{n}", 1.0)
         batch = line.claim(at, "me", 1.0, 9.0)
         assert batch is not None
-        line.delivered(batch, [bytes(16)] * 50, 1.0)
+        line.delivered(batch, [(bytes(16), None)] * 50, 1.0)
 
 
 def test_what_is_kept_for_comparing_makes_room_first(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_what_is_too_old_is_forgotten(line: Line, at: int) -> None:
     line.put(at, turn("x"), "old", 1.0)
     batch = line.claim(at, "me", 1.0, 9.0)
     assert batch is not None
-    line.delivered(batch, [bytes(16)], 1.0)
+    line.delivered(batch, [(bytes(16), None)], 1.0)
     line.forget(29 * day)
     assert line.knows(at, turn("-"), "old")
     assert line.known(batch) == []
@@ -215,7 +215,7 @@ def test_what_is_too_old_to_be_asked_for_is_forgotten(line: Line, at: int) -> No
     line.put(at, turn("a"), "t", 0.0)
     batch = line.claim(at, "me", 1.0, 9.0)
     assert batch is not None
-    line.delivered(batch, [b"d"], 1.0)
+    line.delivered(batch, [(b"d", None)], 1.0)
     line.forget(month)
     assert line.knows(at, turn("-"), "t")
     line.forget(month + 2)

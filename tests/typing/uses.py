@@ -8,7 +8,18 @@ from typing import assert_type
 import httpx
 from pydantic import SecretStr
 
-from memos_integrations.client import AsyncMemOS, ChatEvent, Degraded, Event, MemOS, Recalled, Recorded, Retry
+from memos_integrations.client import (
+    AsyncMemOS,
+    ChatEvent,
+    Degraded,
+    Event,
+    MemOS,
+    Parked,
+    Recalled,
+    Recorded,
+    Retry,
+    attributes,
+)
 from memos_integrations.wire.answers import (
     Added,
     ChatAnswer,
@@ -78,8 +89,11 @@ def heard(event: Event) -> None:
         assert_type(event.memory_ids, tuple[str, ...])
     elif isinstance(event, Recorded):
         assert_type(event.task_id, str | None)
+    elif isinstance(event, Parked):
+        assert_type(event.entries, tuple[int, ...])
     else:
         assert_type(event, Degraded)
+    assert_type(attributes(event)["memos.event"], str | int | float | tuple[str, ...] | tuple[int, ...])
 
 
 def made() -> None:
