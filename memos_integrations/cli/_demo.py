@@ -114,7 +114,8 @@ def _show_written(console: Console, client: MemOS, user: str, conversation: str)
 
 def _sum_up(console: Console, events: Sequence[Event], turns: int) -> None:
     searches = sum(isinstance(event, Recalled) for event in events)
-    writes = sum(isinstance(event, Recorded) for event in events)
-    told = ": one search and one write a turn, whatever the framework" if searches == writes == turns else ""
-    console.print(f"\n[bold]{turns} turns, {searches} searches, {writes} writes[/]{told}.", highlight=False)
+    written = sum(event.messages for event in events if isinstance(event, Recorded))
+    once = ": one search a turn, each turn written once, whatever the framework"
+    told = once if (searches, written) == (turns, 2 * turns) else ""
+    console.print(f"\n[bold]{turns} turns, {searches} searches, {written} messages written[/]{told}.", highlight=False)
     console.print("Next: README.md, or your own chat with\n  memos-integrations demo --conversation chat.json")

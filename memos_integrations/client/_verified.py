@@ -24,6 +24,7 @@ __all__ = ["ACCEPTED", "Past", "verified"]
 
 _SHARE = 0.5  # of the time left that a try gets, so that a server which hangs leaves time to find out what it did
 _MAX_CONVERSATIONS = 1_024  # whose deliveries are known
+_PATIENCE = 0.25  # of the time left, at most, that passes between two readings
 _LOOKS = 2  # readings that must not find it before it is sent again
 ACCEPTED = Added(success=True, task_id=None, status="running")
 """What an add has come to that is there, though its own reply was lost."""
@@ -132,7 +133,7 @@ def _sent_once(call: Call[Any], retry: Retry, budget: Budget, past: Past, chance
 def _sent_until_known(writing: _Writing, retry: Retry, budget: _Counting, chance: Callable[[], float]) -> Steps[Any]:
     call = writing.call
     while True:
-        left = None if retry.tries is None else retry.tries - budget.sent
+        left, begun = None if retry.tries is None else retry.tries - budget.sent, budget.spent
         try:
             answer = yield from tries(call, replace(retry, tries=left), budget, chance)
             writing.past.note(call, budget.spent)
@@ -141,7 +142,7 @@ def _sent_until_known(writing: _Writing, retry: Retry, budget: _Counting, chance
             if fate(error) is not Fate.UNKNOWN:
                 writing.past.doubt(call, budget.spent, error)
                 raise
-            found = yield from _looked(writing, retry, budget)
+            found = yield from _looked(writing, retry, budget, budget.spent - begun)
             if found is not Verdict.ABSENT:
                 writing.past.note(call, budget.spent, sure=found is Verdict.THERE)
             if found is Verdict.THERE:
@@ -150,8 +151,13 @@ def _sent_until_known(writing: _Writing, retry: Retry, budget: _Counting, chance
                 _give_up(call, error)
 
 
-def _looked(writing: _Writing, retry: Retry, budget: Budget) -> Generator[Try, tuple[Outcome, float], Verdict]:
-    """Reads the conversation back until that says something, or is refused for good; twice for a no."""
+def _looked(
+    writing: _Writing, retry: Retry, budget: Budget, took: float
+) -> Generator[Try, tuple[Outcome, float], Verdict]:
+    """Reads the conversation back until that says something, or is refused for good; twice for a no.
+
+    A server that `took` long to say nothing may be slow, not gone: it gets some of the time left before the second.
+    """
     pause, step, absent = 0.0, retry.first, 0
     while absent < _LOOKS:
         if not budget.allows(pause):
@@ -159,7 +165,8 @@ def _looked(writing: _Writing, retry: Retry, budget: Budget) -> Generator[Try, t
         outcome = yield from budget.trying(writing.asked, pause)
         try:
             found = writing.said_of(outcome, budget.spent)
-            pause = retry.look if found is Verdict.ABSENT else step
+            patience = max(retry.look, min(took, (budget.deadline - budget.spent) * _PATIENCE))
+            pause = patience if found is Verdict.ABSENT else step
         except MemOSError as error:
             if fate(error, patient=True) is Fate.FINAL:
                 return Verdict.UNCLEAR
