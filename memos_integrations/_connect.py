@@ -59,10 +59,10 @@ def connect(
 
     None reads the environment: MEMOS_BASE_URL (any of these forms), MEMOS_API_KEY and MEMOS_IS_GLOBAL; with only
     a key set it is MemOS Cloud. `deadline` is the most seconds a call may take, with its retries (None: 30, and 120 for
-    chat); `timezone` the server's IANA zone; `on_event` is called with `Recalled`, `Recorded` and `Degraded`. `model`,
-    a `ModelEndpoint`, answers the embedded engine's chats (None: the one that MEMOS_MODEL_BASE_URL, MEMOS_MODEL_NAME
-    and MEMOS_MODEL_API_KEY name; else chat is refused); a service has models of its own. `outbox` is where turns wait
-    for delivery: a file's path, ":memory:" or `OutboxOptions` (None: beside the embedded engine's file, with ":memory:"
+    chat); `timezone` is the server's IANA zone; `on_event` gets `Recalled`, `Recorded`, `Degraded` and `Parked`.
+    `model`, a `ModelEndpoint`, answers the embedded engine's chats (None: the one that MEMOS_MODEL_BASE_URL,
+    MEMOS_MODEL_NAME and MEMOS_MODEL_API_KEY name; else chat is refused); a service has models of its own. `outbox` is
+    where turns wait for delivery: a file's path, ":memory:" or `OutboxOptions` (None: beside the embedded engine's file, with ":memory:"
     in memory, and for a service MEMOS_OUTBOX, else a file of the user's). Close what you opened, or use
     `with`. Raises `Invalid` when nothing is set, or for a file that can't be; `Unsupported` for other forms.
 

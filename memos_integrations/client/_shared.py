@@ -22,7 +22,7 @@ from memos_integrations.errors import Invalid
 from memos_integrations.wire.envelope import AsyncTransport, Reply, Transport
 from memos_integrations.wire.readback import clock_of
 
-__all__ = ["CLOSING_SECONDS", "Shared", "aside", "listeners"]
+__all__ = ["CLOSING_SECONDS", "Shared", "aside", "listeners", "surely"]
 
 T = TypeVar("T")
 _HALF_A_SECOND = 0.5  # a Date header leaves out what is less than a second
@@ -36,6 +36,7 @@ class _Local:
 
     lock: threading.RLock = field(default_factory=threading.RLock)  # reentrant: making a thing may register callbacks
     kept: dict[type[Any], Any] = field(default_factory=dict)
+    making: dict[type[Any], threading.RLock] = field(default_factory=dict)
     flushes: list[Callable[[float | None], int]] = field(default_factory=list)
     closes: list[Callable[[], None]] = field(default_factory=list)
 
@@ -82,10 +83,13 @@ class Shared:
 
     def share(self, kind: type[T], make: Callable[[], T]) -> T:
         local = self._local.mine()
-        with local.lock:
-            if kind not in local.kept:
-                local.kept[kind] = make()
-            return cast("T", local.kept[kind])
+        if kind not in local.kept:
+            with local.lock:
+                making = local.making.setdefault(kind, threading.RLock())
+            with making:  # one a kind: what opens a file keeps nobody waiting who wants something else
+                if kind not in local.kept:
+                    local.kept[kind] = make()
+        return cast("T", local.kept[kind])
 
     def on_flush(self, callback: Callable[[float | None], int]) -> None:
         self._local.mine().flushes.append(callback)
@@ -151,7 +155,7 @@ class Shared:
         self._undelivered = self.flush(timeout)
         if self._undelivered:
             lost = self.outbox.path == IN_MEMORY
-            fate = "they are lost" if lost else "they wait in the outbox's file for the next client of this address"
+            fate = "they are lost" if lost else "those in the outbox's file wait for the next client of this address"
             _logger.warning("closed with %d writes undelivered (%s): %s", self._undelivered, fate, self.address)
 
     def _say_goodbye(self) -> None:
@@ -177,6 +181,15 @@ def listeners(on_event: OnEvent | Iterable[OnEvent]) -> tuple[OnEvent, ...]:
 
 async def aside(function: Callable[..., T], *arguments: object) -> T:
     """`function` in a fresh thread, awaited: it may wait for long, and a loop's own workers may all be taken."""
+    return await _in_thread(True, function, *arguments)
+
+
+async def surely(function: Callable[..., T], *arguments: object) -> T:
+    """The same for what is to be done even if nobody waits any more, and the interpreter ends meanwhile."""
+    return await _in_thread(False, function, *arguments)
+
+
+async def _in_thread(daemon: bool, function: Callable[..., T], *arguments: object) -> T:
     future: Future[T] = Future()
     future.set_running_or_notify_cancel()
 
@@ -186,7 +199,8 @@ async def aside(function: Callable[..., T], *arguments: object) -> T:
         except BaseException as error:  # noqa: BLE001 - told to the one who waits
             future.set_exception(error)
 
-    threading.Thread(target=contextvars.copy_context().run, args=(run,), name="memos-aside", daemon=True).start()
+    target = contextvars.copy_context().run
+    threading.Thread(target=target, args=(run,), name="memos-aside", daemon=daemon).start()
     return await asyncio.wrap_future(future)
 
 

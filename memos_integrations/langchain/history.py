@@ -18,7 +18,7 @@ from langchain_core.chat_history import BaseChatMessageHistory
 from langchain_core.messages import BaseMessage
 
 from memos_integrations._connect import borrow, give_back
-from memos_integrations.client import Degraded, MemOS, aside
+from memos_integrations.client import Degraded, MemOS, aside, surely
 from memos_integrations.errors import Invalid, MemOSError, Refused
 from memos_integrations.langchain._closing import Closing
 from memos_integrations.langchain._stored import batches, in_order, joined, restored, to_store
@@ -119,7 +119,7 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
             await self.aget_messages()
         client, new = await self._abound(), self._view.add(joined(messages))
         if new:
-            await aside(self._write, client, new)
+            await surely(self._write, client, new)
 
     def clear(self) -> None:
         """Shows nothing from here on but what is added. MemOS keeps what it was told, and another instance shows it:

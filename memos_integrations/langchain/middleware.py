@@ -12,7 +12,7 @@ from langgraph.runtime import Runtime
 from typing_extensions import Unpack
 
 from memos_integrations._connect import borrow, give_back
-from memos_integrations.client import MemOS, aside
+from memos_integrations.client import MemOS, surely
 from memos_integrations.errors import Invalid
 from memos_integrations.langchain._closing import Closing
 from memos_integrations.langchain._events import tell_stream
@@ -150,7 +150,7 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
         turn = self._turn_to_record(state)
         if turn is None:
             return None
-        await aside(self._record, state, turn)
+        await surely(self._record, state, turn)
         return self._noted(state, {**turn, "since": None})
 
     def _record(self, state: _State, turn: Turn) -> None:

@@ -8,7 +8,7 @@ from llama_index.core.base.llms.types import ChatMessage
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
 from typing_extensions import Unpack
 
-from memos_integrations.client import MemOS, aside
+from memos_integrations.client import MemOS, surely
 from memos_integrations.llama_index._bound import Bound
 from memos_integrations.llama_index._history import History, Question
 from memos_integrations.llama_index._messages import text_of
@@ -240,4 +240,4 @@ class MemOSMemory(Bound):
         with self._lock:
             owes = self.history.owes
         if owes:
-            await aside(self._deliver, client)
+            await surely(self._deliver, client)

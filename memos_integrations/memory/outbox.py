@@ -47,7 +47,8 @@ class Outbox:
     once. What is refused, and what nobody can find out about, is parked: see `entries`, `retry` and `drop`.
     """
 
-    def __init__(self, client: MemOS, options: OutboxOptions | None = None) -> None:
+    def __init__(self, client: MemOS, options: OutboxOptions | None = None, *, beside: bool = False) -> None:
+        """`beside`: it is another one's, which flushes it with itself."""
         self._client, self._options = client, options or client.outbox_options
         self._line, self._path, self._destination = opened(client, self._options)
         self._delivery = Delivery(client, self._line, self._undelivered)
@@ -59,7 +60,8 @@ class Outbox:
         self._lock = threading.Lock()
         self._spare: Outbox | None = None
         weakref.finalize(self, _end, self._crew, self._line).atexit = False
-        client.on_flush(self.flush)
+        if not beside:
+            client.on_flush(self.flush)
         client.on_close(self._stop)
         if self._path not in PRIVATE:
             self._crew.wake()  # what an earlier process left
@@ -138,7 +140,7 @@ class Outbox:
         left = self._undelivered()
         if not left and time.monotonic() < limit:
             self._clean()
-        return left
+        return left if self._spare is None else left + self._spare.flush(max(0.0, limit - time.monotonic()))
 
     def status(self) -> OutboxStatus:
         """What it holds: counts and seconds, no text."""
@@ -246,7 +248,7 @@ class Outbox:
             if self._spare is None:
                 _log.warning("the outbox's file takes nothing (%s): turns wait in this process", type(error).__name__)
                 kept = OutboxOptions(path=_MEMORY, orphan_after=self._options.orphan_after)
-                self._spare = Outbox(self._client, kept)
+                self._spare = Outbox(self._client, kept, beside=True)
             return self._spare
 
     def _other(self, call: AddMessage, turn: str | None) -> "Outbox | None":

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from memos_integrations.client import Degraded, MemOS, aside
+from memos_integrations.client import Degraded, MemOS, surely
 from memos_integrations.errors import MemOSError, Refused
 from memos_integrations.memory.outbox import Outbox
 from memos_integrations.memory.prompt import strip
@@ -68,23 +68,27 @@ def record(client: MemOS, scope: Scope, turn: Sequence[Said], name: str | None =
     handed = client.share(_Handed, _Handed)
     new = [said for said in _paired(turn) if handed.first(scope, said)]
     call = _call(client, scope, new)
-    return 0 if call is None else put(client, call, name)
+    written = 0 if call is None else put(client, call, name)
+    if written is None:
+        for said in new:
+            handed.forget(scope, said)  # so that it may be tried again
+    return written or 0
 
 
-def put(client: MemOS, call: AddMessage, name: str | None = None) -> int:
-    """Puts `call` into the client's outbox as it is, `name` as for `record`, and raises as little."""
+def put(client: MemOS, call: AddMessage, name: str | None = None) -> int | None:
+    """Puts `call` into the client's outbox, `name` as for `record`, and raises as little: None is a refusal."""
     try:
         return Outbox.of(client).put(call, name)
     except MemOSError as error:
         what, code = type(error).__name__, error.code if isinstance(error, Refused) else 0
         _log.warning("a turn could not be recorded (%s, code %d): the outbox did not take it", what, code)
         client.emit(Degraded(call.conversation_id or "", "record", what, code, 0.0, 0))
-        return 0
+        return None
 
 
 async def arecord(client: MemOS, scope: Scope, turn: Sequence[Said], name: str | None = None) -> int:
     """The same in a thread, awaited: a file may be slow."""
-    return await aside(record, client, scope, turn, name)
+    return await surely(record, client, scope, turn, name)
 
 
 def begin(client: MemOS, scope: Scope, name: str, said: Said) -> None:
@@ -101,7 +105,7 @@ def begin(client: MemOS, scope: Scope, name: str, said: Said) -> None:
 
 async def abegin(client: MemOS, scope: Scope, name: str, said: Said) -> None:
     """The same in a thread, awaited."""
-    await aside(begin, client, scope, name, said)
+    await surely(begin, client, scope, name, said)
 
 
 def begun(client: MemOS, scope: Scope, name: str) -> str | None:
@@ -156,7 +160,7 @@ def is_unique(id: str) -> bool:  # noqa: A002 - the framework's word
 
 
 class _Handed:
-    """Which messages went to the writer: in memory only, bounded. The same id with another text is another message."""
+    """Which messages went to the outbox: in memory only, bounded. The same id with another text is another message."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -166,7 +170,7 @@ class _Handed:
         """Whether it is the first time; always without an id that is one for good."""
         if said.id is None or not is_unique(said.id):
             return True
-        key = (scope, said.id, hash((said.role, said.text)))
+        key = _key(scope, said)
         with self._lock:
             first = key not in self._known
             self._known[key] = None
@@ -174,3 +178,12 @@ class _Handed:
             if len(self._known) > _MAX_HANDED:
                 self._known.popitem(last=False)
         return first
+
+    def forget(self, scope: Scope, said: Said) -> None:
+        """It did not go there after all."""
+        with self._lock:
+            self._known.pop(_key(scope, said), None)
+
+
+def _key(scope: Scope, said: Said) -> tuple[Scope, str, int]:
+    return scope, said.id or "", hash((said.role, said.text))

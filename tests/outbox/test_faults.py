@@ -67,13 +67,19 @@ def test_a_thousand_turns_arrive_each_once_and_in_order(share: float, path: Path
 
 
 def test_more_than_a_reading_shows_is_sent_no_faster_than_it_can_be_read_back(path: Path) -> None:
-    """Else 50 messages of the same seconds would hide what was written before them."""
+    """Else 50 messages of the same seconds would hide what was written before them. Once in a hundred nobody can tell
+    all the same: that is parked, and neither lost nor doubled.
+    """
     names = [f"c{number}" for number in range(THREADS)]
     with Faulty(Mixed(0.5, of=MIX)) as server, client_of(server.base_url, path) as client:
-        talk(client, names, range(50))
-        assert_delivered(client)
-        for name, texts in due(names, 50).items():
-            assert server.ledger.texts(name) == texts
+        talk(client, names, range(50), unlike)
+        assert client.flush(LONG) == 0, explained(client)
+        parked = sum(entry.messages for entry in Outbox.of(client).entries("parked"))
+        assert parked <= 8, explained(client)
+        told = server.ledger.all_texts()
+        assert len(told) == len(set(told)) >= 2 * 50 * THREADS - parked
+        for name in names:
+            assert is_part(server.ledger.texts(name), [text for n in range(50) for text in unlike(name, n)])
 
 
 async def test_two_hundred_tasks_are_written_each_once_and_in_order(path: Path) -> None:
