@@ -62,9 +62,10 @@ def connect(
     chat); `timezone` is the server's IANA zone; `on_event` gets `Recalled`, `Recorded`, `Degraded` and `Parked`.
     `model`, a `ModelEndpoint`, answers the embedded engine's chats (None: the one that MEMOS_MODEL_BASE_URL,
     MEMOS_MODEL_NAME and MEMOS_MODEL_API_KEY name; else chat is refused); a service has models of its own. `outbox` is
-    where turns wait for delivery: a file's path, ":memory:" or `OutboxOptions` (None: beside the embedded engine's file, with ":memory:"
-    in memory, and for a service MEMOS_OUTBOX, else a file of the user's). Close what you opened, or use
-    `with`. Raises `Invalid` when nothing is set, or for a file that can't be; `Unsupported` for other forms.
+    where turns wait for delivery: a file's path, ":memory:" or `OutboxOptions` (None: beside the embedded engine's
+    file, with ":memory:" in memory, and for a service MEMOS_OUTBOX, else a file of the user's). Close what you
+    opened, or use `with`. Raises `Invalid` when nothing is set, or for a file that can't be; `Unsupported` for other
+    forms.
 
     >>> with connect(":memory:") as client:
     ...     client.address
