@@ -88,6 +88,8 @@ async def test_one_context_for_many_turns_keeps_the_client_that_a_memory_opened(
     ctx = Context(agent)
     first = MemOSMemory.from_defaults(user_id="ada")
     await agent.run("My favourite tea is Sencha.", memory=MemOSMemory.from_defaults(user_id="ada"), ctx=ctx)
+    assert first._client is not None
+    await first._client.aio.flush(30)
     for _ in range(2):
         gc.collect()
         await agent.run(QUESTION, ctx=ctx)
