@@ -23,8 +23,6 @@ __all__ = ["IN_LINE", "MAX_BYTES", "Queue", "State", "left", "place"]
 State = str
 OPEN: Final = "open"
 WAITING: Final = "waiting"
-SENDING: Final = "sending"
-PARKED: Final = "parked"
 IN_LINE: Final = "state in ('waiting', 'sending')"
 MAX_BYTES: Final = 60_000
 """Of a call's messages together: within 40,000 tokens (contract §1.5) in any language."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from memos_integrations._file import PRIVATE
-from memos_integrations.client import MemOS, OutboxOptions
+from memos_integrations.client import IN_MEMORY, MemOS, OutboxOptions
 from memos_integrations.errors import Invalid, ServerFault, Unreachable, Unsupported
 from memos_integrations.memory._crew import Crew
 from memos_integrations.memory._delivery import Delivery
@@ -27,7 +27,6 @@ from memos_integrations.wire.calls import AddMessage
 __all__ = ["Outbox", "OutboxStatus", "outbox_file"]
 
 _log = logging.getLogger(__name__)
-_MEMORY = ":memory:"
 _POLL = 5.0  # seconds between two looks for what other processes left behind
 _PACE = 4.0  # seconds in which no more of a conversation is sent than a reading shows: servers tell whole seconds
 _FORGETTING = 3_600.0  # seconds between two times at which what is too old is forgotten
@@ -247,7 +246,7 @@ class Outbox:
         with self._lock:
             if self._spare is None:
                 _log.warning("the outbox's file takes nothing (%s): turns wait in this process", type(error).__name__)
-                kept = OutboxOptions(path=_MEMORY, orphan_after=self._options.orphan_after)
+                kept = OutboxOptions(path=IN_MEMORY, orphan_after=self._options.orphan_after)
                 self._spare = Outbox(self._client, kept, beside=True)
             return self._spare
 
