@@ -1,19 +1,69 @@
-"""MemOS under LangChain agents: `create_agent(model, tools, middleware=[MemOSMiddleware(client)])`; and under chains:
-`MemOSRetriever`, and `MemOSChatMessageHistory` for `RunnableWithMessageHistory`.
+"""MemOS under LangChain and LangGraph, each name loaded on first use.
+
+Agents: `create_agent(model, tools, middleware=[MemOSMiddleware(client)])`. Chains: `with_memory`, `MemOSRetriever`.
+A model's own choice: `MemOSToolkit`. MemOS's own chat: `ChatMemOS`. For `RunnableWithMessageHistory`, which LangChain
+is about to remove: `MemOSChatMessageHistory`; nothing else here needs its module.
 
 Needs the extra: `pip install 'memos-integrations[langchain]'`.
 """
 
-try:
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from memos_integrations.langchain.chain import RunnableWithMemory, with_memory
+    from memos_integrations.langchain.chat_model import ChatMemOS
     from memos_integrations.langchain.history import MemOSChatMessageHistory
     from memos_integrations.langchain.middleware import MemOSMiddleware
     from memos_integrations.langchain.retriever import MemOSRetriever
-except ModuleNotFoundError as missing:
-    if (missing.name or "").partition(".")[0] not in {"langchain", "langchain_core", "langgraph"}:
-        raise
-    raise ImportError(
-        f"{missing.name} is not installed: memos_integrations.langchain needs "
-        "pip install 'memos-integrations[langchain]'"
-    ) from missing
+    from memos_integrations.langchain.tools import (
+        MemOSAddTool,
+        MemOSFeedbackTool,
+        MemOSForgetTool,
+        MemOSSearchTool,
+        MemOSToolkit,
+    )
 
-__all__ = ["MemOSChatMessageHistory", "MemOSMiddleware", "MemOSRetriever"]
+__all__ = [
+    "ChatMemOS",
+    "MemOSAddTool",
+    "MemOSChatMessageHistory",
+    "MemOSFeedbackTool",
+    "MemOSForgetTool",
+    "MemOSMiddleware",
+    "MemOSRetriever",
+    "MemOSSearchTool",
+    "MemOSToolkit",
+    "RunnableWithMemory",
+    "with_memory",
+]
+
+if not TYPE_CHECKING:
+    _ROOMS = {
+        "ChatMemOS": "chat_model",
+        "MemOSChatMessageHistory": "history",
+        "MemOSMiddleware": "middleware",
+        "MemOSRetriever": "retriever",
+        "RunnableWithMemory": "chain",
+        "with_memory": "chain",
+    }
+    _FRAMEWORKS = {"langchain", "langchain_core", "langgraph"}
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        try:
+            room = import_module(f"{__name__}.{_ROOMS.get(name, 'tools')}")
+        except ModuleNotFoundError as missing:
+            if missing.name not in _FRAMEWORKS:
+                raise
+            raise ImportError(
+                f"{missing.name} is not installed: memos_integrations.langchain needs "
+                "pip install 'memos-integrations[langchain]'"
+            ) from missing
+        found = getattr(room, name)
+        globals()[name] = found
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -4,24 +4,25 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.runtime import Runtime
+from langgraph.runtime import Runtime, get_runtime
 
 from memos_integrations.errors import Invalid
-from memos_integrations.memory.scope import first_given
+from memos_integrations.memory.scope import Scope, first_given
 
-__all__ = ["Resolver", "conversation_of", "user_of"]
+__all__ = ["Resolver", "conversation_of", "scope_in", "user_of"]
 
 Resolver = Callable[[Runtime[Any], RunnableConfig], str]
 _HOW = (
-    "no user: give user_id= to the middleware, context={'user_id': ...} to the run, "
-    "or config={'configurable': {'user_id': ...}}; there is no default user, since users would share a memory"
+    "no user: give user_id= to {who}, or to the run config={{'configurable': {{'user_id': ...}}}}, or in LangGraph "
+    "context={{'user_id': ...}}; there is no default user, since users would share a memory"
 )
 
 
-def user_of(runtime: Runtime[Any], config: RunnableConfig, given: str | Resolver | None) -> str:
+def user_of(runtime: Runtime[Any], config: RunnableConfig, given: str | Resolver | None, *, who: str) -> str:
     """In the order of trust: argument or resolver, the authenticated user, context, configurable. Raises `Invalid`.
 
     On a LangGraph server the context and the configurable come from the client, so they can't override its login.
+    `who` asks is named in the error.
     """
     login = getattr(getattr(runtime, "server_info", None), "user", None)
     user = (
@@ -36,7 +37,7 @@ def user_of(runtime: Runtime[Any], config: RunnableConfig, given: str | Resolver
         )
     )
     if user is None:
-        raise Invalid(f"MemOSMiddleware: {_HOW}", field="user_id", rule="missing")
+        raise Invalid(f"{who}: {_HOW.format(who=who)}", field="user_id", rule="missing")
     return user
 
 
@@ -51,6 +52,28 @@ def conversation_of(runtime: Runtime[Any], config: RunnableConfig, given: str | 
         configurable=configurable.get("conversation_id"),
         thread=thread if thread is None else str(thread),  # LangGraph takes numbers and UUIDs too
     )
+
+
+def scope_in(
+    config: RunnableConfig,
+    *,
+    who: str,
+    user_id: str | Resolver | None = None,
+    conversation_id: str | None = None,
+    **marks: Any,
+) -> Scope:
+    """Whose memory a run with that `config` is about, in a graph or outside of one; `marks` are `Scope`'s others."""
+    runtime = _runtime()
+    user = user_of(runtime, config, user_id, who=who)
+    return Scope(user_id=user, conversation_id=conversation_of(runtime, config, conversation_id), **marks)
+
+
+def _runtime() -> Runtime[Any]:
+    """The graph run's around the call; outside of graphs there is none, and nothing in it."""
+    try:
+        return get_runtime() or Runtime()
+    except (RuntimeError, KeyError):
+        return Runtime()
 
 
 def _configurable(config: RunnableConfig) -> Mapping[str, Any]:

@@ -160,7 +160,7 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
 
     def _begun(self, state: _State, runtime: Runtime[Any]) -> tuple[Turn | None, Scope, str | None]:
         config = get_config()
-        user = user_of(runtime, config, self._user)
+        user = user_of(runtime, config, self._user, who="MemOSMiddleware")
         conversation = conversation_of(runtime, config, self._conversation)
         before, owing = self._turn_in(state, user), self._to_record()
         turn = begin(state["messages"], before, user, conversation, owing=owing)
@@ -174,7 +174,7 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
         return Said("user", text, datetime.fromisoformat(turn["at"]), turn["asked"])
 
     def _present(self, request: ModelRequest[Any]) -> tuple[Turn | None, Scope, str | None]:
-        user = user_of(request.runtime, get_config(), self._user)
+        user = user_of(request.runtime, get_config(), self._user, who="MemOSMiddleware")
         turn = self._turn_in(request.state, user)
         scope = self._scope(user, turn["conversation"] if turn else None)
         return turn, scope, text_of(request.messages, turn) if turn else None

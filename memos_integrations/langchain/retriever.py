@@ -10,14 +10,13 @@ from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, Callba
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever, LangSmithRetrieverParams
 from langchain_core.runnables import RunnableConfig, ensure_config
-from langgraph.runtime import Runtime, get_runtime
 from pydantic import Field, PrivateAttr, ValidationError
 
 from memos_integrations._connect import borrow, give_back
 from memos_integrations.client import MemOS
 from memos_integrations.errors import Invalid
 from memos_integrations.langchain._closing import Closing
-from memos_integrations.langchain._identity import conversation_of, user_of
+from memos_integrations.langchain._identity import scope_in
 from memos_integrations.memory.handed import client_of, one_of
 from memos_integrations.memory.recall import Recall
 from memos_integrations.memory.scope import Scope
@@ -30,10 +29,6 @@ __all__ = ["MemOSRetriever"]
 
 Kind = Literal["fact", "preference"]
 _CONFIG = "memos_config"  # the run's, on its way from invoke to the search
-_HOW = (
-    "no user: give user_id= to the retriever, or config={'configurable': {'user_id': ...}} to the run; "
-    "there is no default user, since users would share a memory"
-)
 
 
 class MemOSRetriever(Closing, BaseRetriever):
@@ -145,30 +140,13 @@ class MemOSRetriever(Closing, BaseRetriever):
         return most, _policy(most, self.include, {n: getattr(self, n) for n in names}), self._scope(config)
 
     def _scope(self, config: RunnableConfig) -> Scope:
-        runtime = _runtime()
-        try:
-            user = user_of(runtime, config, self.user_id)
-        except Invalid as error:
-            raise error if error.rule != "missing" else _without_user() from None
-        return Scope(user_id=user, conversation_id=conversation_of(runtime, config, self.conversation_id))
+        return scope_in(config, who="MemOSRetriever", user_id=self.user_id, conversation_id=self.conversation_id)
 
     def _given_back(self) -> MemOS | None:
         """The client to be closed, if any."""
         with self._lock:
             borrowed = self._borrowed.pop() if self._borrowed else None
         return borrowed if borrowed is not None and give_back(borrowed) else None
-
-
-def _runtime() -> Runtime[Any]:
-    """The graph run's around the call; outside of graphs there is none, and nothing in it."""
-    try:
-        return get_runtime() or Runtime()
-    except (RuntimeError, KeyError):
-        return Runtime()
-
-
-def _without_user() -> Invalid:
-    return Invalid(f"MemOSRetriever: {_HOW}", field="user_id", rule="missing")
 
 
 def _once() -> str:
