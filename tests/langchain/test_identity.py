@@ -123,15 +123,15 @@ class Served:
 def test_a_servers_login_is_above_what_its_client_sends() -> None:
     served: Any = Served(Server(Login("login")), Who("ctx"))
     config: Any = at("conf")
-    assert user_of(served, config, None) == "login"
-    assert user_of(served, config, "arg") == "arg"
+    assert user_of(served, config, None, who="it") == "login"
+    assert user_of(served, config, "arg", who="it") == "arg"
     anonymous: Any = Served(Server(None), Who("ctx"))
-    assert user_of(anonymous, config, None) == "ctx"
+    assert user_of(anonymous, config, None, who="it") == "ctx"
 
 
 @pytest.mark.parametrize("way", ["invoke", "ainvoke", "stream:values"])
 def test_without_a_user_the_run_says_how_to_name_one(client: MemOS, engine: CountingEngine, way: str) -> None:
-    with pytest.raises(Invalid, match=r"user_id= .*context=.*configurable.*no default user") as caught:
+    with pytest.raises(Invalid, match=r"user_id= .*configurable.*context=.*no default user") as caught:
         run(agent_with(client), way, said(), at(None))
     assert caught.value.field == "user_id"
     assert engine.counts == (0, 0)
