@@ -6,7 +6,6 @@ provider's prompt cache keeps it; the block does.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
@@ -166,13 +165,12 @@ def _label(kind: str | None) -> str:
 
 def _one_line(text: str, most: int) -> str:
     """Memory text made harmless: one line, no angle brackets, no characters that steer a display."""
-    steady = "".join(" " if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} else c for c in text[: most * 2])
-    plain = " ".join("".join(c for c in steady if c not in _STEERING).split())
+    plain = " ".join(_STEERING.sub("", _BREAKING.sub(" ", text[: most * 2])).split())
     cut = plain if len(plain) <= most else plain[: most - 1].rstrip() + "…"
     return cut.replace("<", "&lt;").replace(">", "&gt;")
 
 
+# Controls, halves of surrogate pairs, separators of lines and paragraphs: all of Unicode's Cc, Cs, Zl and Zp.
+_BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Bidirectional overrides and tag characters can show a reader other words than the model sees; joiners are left alone.
-_STEERING = frozenset(
-    [*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A)), *map(chr, range(0xE0000, 0xE0080)), "\ufeff"]
-)
+_STEERING = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
