@@ -2,9 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+INSTALL := python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/$(INSTALL) --constraint constraints.txt
+# What knows langchain, llama-index, pydantic or httpx; the other tests know none of their versions.
+MEETING := tests/langchain tests/llama_index tests/wire tests/client tests/memory
 
-.PHONY: help demo test format lint types imports unit coverage floors exits bench clean
+.PHONY: help demo test format lint types imports unit coverage floors newest versions exits bench clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -48,10 +51,18 @@ unit: $(VENV)/.dev  ## the tests alone
 coverage: $(VENV)/.dev  ## the tests, with branch coverage of at least 95 %
 	$(BIN)/python -m pytest -q --cov --cov-report=term
 
-floors:  ## the tests on the oldest versions that pyproject.toml allows
+floors:  ## the tests that meet the frameworks, on the oldest versions that pyproject.toml allows
 	rm -rf .venv-floors && $(PYTHON) -m venv .venv-floors
-	.venv-floors/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-floors.txt --editable '.[dev]'
-	.venv-floors/bin/python -m pytest -q -W default  # old frameworks warn of their own age
+	.venv-floors/bin/$(INSTALL) --constraint constraints-floors.txt --editable '.[test]'
+	.venv-floors/bin/python -m pytest -q -W default $(MEETING)  # old frameworks warn of their own age
+
+newest:  ## the same on the newest versions
+	rm -rf .venv-newest && $(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/$(INSTALL) --constraint constraints.txt --editable '.[test]'
+	.venv-newest/bin/$(INSTALL) --no-deps --requirement constraints-newest.txt
+	.venv-newest/bin/python -m pytest -q $(MEETING)
+
+versions: floors newest  ## on the oldest and on the newest versions
 
 exits:  ## that what waits is delivered when Python ends, on 3.11, 3.12 and 3.13 (of pyenv, too)
 	@for version in 3.11 3.12 3.13; do \
@@ -75,4 +86,4 @@ bench: $(VENV)/.dev  ## what a turn, a call over HTTP and an import cost
 	$(BIN)/python benchmarks/imports.py
 
 clean:  ## take away what make made
-	rm -rf $(VENV) .venv-floors .venv-exits .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist build
+	rm -rf $(VENV) .venv-floors .venv-newest .venv-exits .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist build

@@ -2,6 +2,9 @@
 
 The stand-in holds no answers. To a question it repeats the recalled line that shares most words with it, or says that
 it doesn't know; to anything else it nods. So whatever it knows of a user came out of the memory, into its prompt.
+It calls a tool when it is told to in the tool's words: "book" for book_trip, "remember" for add_memory, "correct" for
+add_feedback, "forget" for forget_memory; search_memory for any question, and before it forgets. Then it says what the
+tool said.
 
 Put a model of your own in its place: with LangChain, MEMOS_NOTEBOOK_MODEL names it ("openai:…", or whatever else
 `init_chat_model` takes; it needs its package and its key); with LlamaIndex, write your LLM where it says `llm()`.
@@ -9,9 +12,11 @@ Put a model of your own in its place: with LangChain, MEMOS_NOTEBOOK_MODEL names
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
+from json import dumps
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from memos_integrations.engine import tokens
 from memos_integrations.memory.prompt import strip
@@ -25,25 +30,85 @@ __all__ = ["Table", "chat_model", "llm", "masked", "reply"]
 
 # "- I moved to Lyon.", behind what marks a date and a preference; not what an assistant said.
 _RECALLED = re.compile(r"^- (?:\[(?!assistant)[^]]*] )*([^\[\n].*)$", re.MULTILINE)
-_CHANGING = re.compile(r'(?<=<memories id=")\w+|(?<=^- \[)\d{4}-\d\d-\d\d \d\d:\d\d', re.MULTILINE)
+_WITH_ID = re.compile(r"\[(\w{8}-[\w-]{27})] (.*)$", re.MULTILINE)
+_CHANGING = re.compile(
+    r'(?<=<memories id=")\w+|(?<=^- \[)\d{4}-\d\d-\d\d \d\d:\d\d|(?<=\[)\w{8}-[\w-]{27}(?=] )', re.MULTILINE
+)
 _LEFT = ' style="text-align: left"'
 
 
 def chat_model() -> "BaseChatModel":
     """A chat model for LangChain: the one that MEMOS_NOTEBOOK_MODEL names, else the stand-in."""
     from langchain.chat_models import init_chat_model
-    from langchain_core.language_models import SimpleChatModel
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage, AIMessageChunk
+    from langchain_core.messages.tool import tool_call_chunk
+    from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+    from langchain_core.utils.function_calling import convert_to_openai_tool
 
-    class StandIn(SimpleChatModel):
+    class StandIn(BaseChatModel):
         @property
         def _llm_type(self) -> str:
             return "stand-in"
 
-        def _call(self, messages: "list[BaseMessage]", *_: Any, **__: Any) -> str:
-            return reply([str(message.text) for message in messages])
+        def bind_tools(self, tools: Sequence[Any], **_: Any) -> Any:
+            return self.bind(tools=[convert_to_openai_tool(tool)["function"] for tool in tools])
+
+        def _generate(self, messages: "list[BaseMessage]", *_: Any, tools: Sequence[Any] = (), **__: Any) -> ChatResult:
+            text, calls = _answer(messages, tools)
+            return ChatResult(generations=[ChatGeneration(message=AIMessage(text, tool_calls=calls))])
+
+        def _stream(
+            self, messages: "list[BaseMessage]", *_: Any, run_manager: Any = None, tools: Sequence[Any] = (), **__: Any
+        ) -> Iterator[ChatGenerationChunk]:
+            text, calls = _answer(messages, tools)
+            wanted = [tool_call_chunk(name=c["name"], args=dumps(c["args"]), id=c["id"], index=0) for c in calls]
+            words = re.findall(r"\S+\s*", text) or [""]
+            pieces = [AIMessageChunk(content=word) for word in words[:-1]]
+            pieces.append(AIMessageChunk(content=words[-1], tool_call_chunks=wanted, chunk_position="last"))
+            for chunk in (ChatGenerationChunk(message=piece) for piece in pieces):
+                if run_manager is not None:
+                    run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
+                yield chunk
 
     name = os.environ.get("MEMOS_NOTEBOOK_MODEL")
     return init_chat_model(name) if name else StandIn()
+
+
+def _answer(messages: "Sequence[BaseMessage]", tools: Sequence[Mapping[str, Any]]) -> tuple[str, list[Any]]:
+    """What the stand-in says to the latest message of the user's, or the tool that it calls."""
+    texts = [str(message.text) for message in messages]
+    place = max(i for i, message in enumerate(messages) if message.type == "human")
+    asked, told = strip(texts[place]), texts[place + 1 :]
+    called = {call["name"] for message in messages[place:] for call in getattr(message, "tool_calls", ())}
+    for tool in tools:
+        arguments = _arguments(tool, asked, told)
+        if tool["name"] not in called and arguments:
+            return "", [{"type": "tool_call", "id": str(uuid4()), "name": tool["name"], "args": arguments}]
+    if told and "?" not in asked:
+        return told[-1], []
+    return reply([*texts[:place], *told, texts[place]]), []
+
+
+def _arguments(tool: Mapping[str, Any], asked: str, told: Sequence[str]) -> dict[str, Any]:
+    """What the tool is given; nothing where it is not wanted."""
+    name, words = tool["name"], set(re.findall(r"\w+", asked.lower()))
+    if name == "search_memory":
+        return {"query": asked} if "?" in asked or "forget" in words else {}
+    if name == "forget_memory":
+        ids = _nearest(asked, "\n".join(told)) if "forget" in words else []
+        return {"memory_ids": ids} if ids else {}
+    verb = {"add_memory": "remember", "add_feedback": "correct"}.get(name, name.split("_")[0])
+    if verb not in words:
+        return {}
+    return {next(iter(tool["parameters"]["properties"])): re.sub(rf"(?i)^.*?\b{verb}\s+(that\s+)?", "", asked)}
+
+
+def _nearest(asked: str, found: str) -> list[str]:
+    """The ids of those lines that share most words."""
+    wanted = set(tokens(asked))
+    shared = [(len(wanted & set(tokens(text))), found_id) for found_id, text in _WITH_ID.findall(found)]
+    return [found_id for many, found_id in shared if many and many == max(shared)[0]]
 
 
 def llm() -> "FunctionCallingLLM":
@@ -69,7 +134,7 @@ def reply(prompt: Sequence[str]) -> str:
 
 
 def masked(text: str) -> str:
-    """What a model was handed, without what changes from run to run: the times, and the digest of the block."""
+    """What a model was handed, without what changes from run to run: times, ids, and the digest of the block."""
     return _CHANGING.sub("…", text)
 
 

@@ -11,7 +11,6 @@ from types import CodeType
 from typing import Any
 
 import pytest
-from langchain_core._api import LangChainDeprecationWarning
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.prompt_values import PromptValue
@@ -45,7 +44,7 @@ def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_readme_has_its_examples() -> None:
-    words = ("MemOSMiddleware(", "MemOSMemory.", "connect()", "RunnableWithMessageHistory(", "ModelEndpoint(")
+    words = ("MemOSMiddleware(", "MemOSMemory.", "connect()", "with_memory(", "ModelEndpoint(")
     assert [sum(word in block for block in BLOCKS) for word in words] == [1] * len(words)
     agents = [block for block in BLOCKS if "agent" in block]
     assert all(len([line for line in block.splitlines() if line.strip()]) <= 10 for block in agents)
@@ -63,8 +62,7 @@ def test_the_readmes_agents_share_what_the_first_was_told() -> None:
         return AIMessage("Leave the peanuts out.")
 
     names = {"model": RunnableLambda(leave_out)}
-    with pytest.warns(LangChainDeprecationWarning, match="RunnableWithMessageHistory"):
-        run(chain, names)
+    run(chain, names)
     assert "I'm allergic to peanuts." in shown[0]
     assert names["answer"].content == "Leave the peanuts out."
     names["client"].close()

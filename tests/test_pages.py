@@ -10,10 +10,14 @@ from typing import Any
 
 import pytest
 from langchain_core.language_models import FakeListChatModel
+from langchain_core.tools import tool
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.llms.mock import MockFunctionCallingLLM
 
+from memos_integrations import connect
 from memos_integrations.client import MemOS
+from notebooks.offline import chat_model
+from tests.engine.models import Scripted
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["client", "engine", "langchain", "llama_index", "outbox"]
@@ -66,11 +70,26 @@ def test_the_engine(capsys: pytest.CaptureFixture[str], runner: asyncio.Runner) 
     assert "updated" in changed
 
 
-def test_langchain(capsys: pytest.CaptureFixture[str], runner: asyncio.Runner) -> None:
-    read_along("langchain", {"model": FakeListChatModel(responses=["Noted."]), "tools": []}, runner)
-    told = capsys.readouterr().out.splitlines()
-    assert "preference I avoid trains." in told
-    assert told[-1] == "['human', 'ai']"
+def test_langchain(capsys: pytest.CaptureFixture[str], runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MEMOS_NOTEBOOK_MODEL", raising=False)
+
+    @tool
+    def book_trip(trip: str) -> str:
+        """Books a trip."""
+        return f"Booked: {trip}"
+
+    endpoint = Scripted("Peanuts, you ", "told me.")  # what the embedded engine's chat asks
+    given = {"model": chat_model(), "tools": [book_trip], "endpoint": endpoint}
+    read_along("langchain", given, runner)
+    chain, *documents, chat, searched, informed, chatting, history = capsys.readouterr().out.splitlines()
+    assert (chain, searched, informed) == ("I avoid trains.",) * 3
+    assert documents == ["fact I avoid trains.", "preference I avoid trains."]
+    assert chat == chatting == "Peanuts, you told me."
+    assert "allergic to peanuts" in str(endpoint.asked[0].messages)
+    assert history == "['human', 'ai']"
+    with connect("memos.db") as client:
+        booked = client.get_message(user_id="ada", conversation_id="tuesday").message_detail_list
+    assert [each.content for each in booked][:2] == ["Book a flight to Paris.", "Booked: a flight to Paris."]
 
 
 def test_llama_index(runner: asyncio.Runner) -> None:

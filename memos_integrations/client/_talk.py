@@ -41,7 +41,8 @@ class Talk:
         key = settings.api_key.get_secret_value() if settings.api_key else ""
         self._host = settings.host
         self._secret = key.encode() if len(key) >= _REDACTED_FROM else b""
-        self._authorization = {"authorization": f"Token {key}"} if key else {}
+        authorization = {"authorization": f"Token {key}"} if key else {}
+        self._own = {**authorization, "user-agent": user_agent()}  # read from disk: here, not on a loop
         self.url = url = lru_cache(_PATHS)(lambda path: httpx.URL(f"{settings.base_url}/{path}"))
         self._plain = lru_cache(_PATHS)(lambda path: parts(url(path)))
         try:
@@ -52,7 +53,7 @@ class Talk:
     @property
     def own(self) -> dict[str, str]:
         """The headers that say who asks."""
-        return {**self._authorization, "user-agent": user_agent()}
+        return dict(self._own)
 
     def standing(self) -> dict[bytes, bytes]:
         """The headers of all requests over connections of our own."""

@@ -48,22 +48,36 @@ if not TYPE_CHECKING:
         "with_memory": "chain",
     }
     _FRAMEWORKS = {"langchain", "langchain_core", "langgraph"}
+    _EXTRA = "memos_integrations.langchain needs pip install --upgrade 'memos-integrations[langchain]'"
+    _NO_HISTORIES = (
+        "LangChain has removed its chat histories, so there is no MemOSChatMessageHistory with the version installed: "
+        "take MemOSMiddleware for an agent, with_memory for a chain"
+    )
 
     def __getattr__(name: str) -> object:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         try:
             room = import_module(f"{__name__}.{_ROOMS.get(name, 'tools')}")
-        except ModuleNotFoundError as missing:
-            if missing.name not in _FRAMEWORKS:
+        except ImportError as error:
+            if (told := _told(error)) is None:
                 raise
-            raise ImportError(
-                f"{missing.name} is not installed: memos_integrations.langchain needs "
-                "pip install 'memos-integrations[langchain]'"
-            ) from missing
+            raise told from error
         found = getattr(room, name)
         globals()[name] = found
         return found
+
+    def _told(error: ImportError) -> ImportError | None:
+        """What to do about `error`, if it is the framework's."""
+        missing = error.name or ""
+        framework = missing.partition(".")[0]
+        if framework not in _FRAMEWORKS:
+            return None
+        if missing == "langchain_core.chat_history":
+            return ImportError(_NO_HISTORIES, name=missing)
+        if missing == framework and isinstance(error, ModuleNotFoundError):
+            return ImportError(f"{framework} is not installed: {_EXTRA}", name=missing)
+        return ImportError(f"{framework} has another version than works here ({error}): {_EXTRA}", name=missing)
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})

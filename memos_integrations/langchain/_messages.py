@@ -1,15 +1,19 @@
 """LangChain's messages and ours."""
 
 import json
-from collections.abc import Sequence
-from datetime import datetime
+import re
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
+from memos_integrations.langchain._own_tool import any_protocol
+from memos_integrations.memory.prompt import PROTOCOL, strip
 from memos_integrations.memory.record import Asked, Said
 
-__all__ = ["asked_in", "index_of", "said_in", "with_protocol", "with_text_before"]
+__all__ = ["asked_in", "index_of", "said_in", "spoken_before", "with_protocol", "with_text_before", "words_of"]
+
+_PROTOCOLS = re.compile(f"{re.escape(PROTOCOL)}|{any_protocol()}")
 
 
 def asked_in(messages: Sequence[BaseMessage]) -> HumanMessage | None:
@@ -21,23 +25,40 @@ def _is_asked(message: BaseMessage) -> bool:
     return isinstance(message, HumanMessage) and "lc_source" not in message.additional_kwargs
 
 
+def words_of(message: BaseMessage) -> str:
+    """A message's own text: without what we set before a model, which a model may repeat and a user paste."""
+    return _PROTOCOLS.sub("", strip(str(message.text)))
+
+
 def index_of(messages: Sequence[BaseMessage], message_id: str | None) -> int | None:
     """Where the message of that id stands."""
     return next((i for i, m in enumerate(messages) if message_id and m.id == message_id), None)
 
 
-def said_in(messages: Sequence[BaseMessage], asked_at: datetime, *, tools: bool) -> list[Said]:
-    """What the user and the assistant said: no system text, no reasoning, no pictures; tool traffic with `tools`."""
-    all_said = (_said(message, asked_at) for message in messages)
-    return [said for said in all_said if said and (tools or not (said.asked or said.role == "tool"))]
+def spoken_before(messages: Sequence[BaseMessage], message_id: str) -> Iterator[HumanMessage]:
+    """The user's messages right before the one of that id, the nearest first, as far as nothing stands between them."""
+    for message in reversed(messages[: index_of(messages, message_id) or 0]):
+        if not _is_asked(message) or not isinstance(message, HumanMessage) or not message.id:
+            return
+        yield message
 
 
-def _said(message: BaseMessage, asked_at: datetime) -> Said | None:
-    text = str(message.text)
-    if _is_asked(message):
-        return Said("user", text, asked_at, message.id)
+def said_in(messages: Sequence[BaseMessage], *, tools: bool, but: Collection[str] = ()) -> list[Said]:
+    """What was said to the user: no system text, no reasoning, no pictures; tool traffic with `tools`, `but` for these.
+
+    What stands in a user's place after their own message, a tool or a middleware put there: it is nobody's words.
+    """
+    all_said = [said for message in messages if (said := _said(message, but)) is not None]
+    return [said for said in all_said if tools or not (said.asked or said.role == "tool")]
+
+
+def _said(message: BaseMessage, but: Collection[str]) -> Said | None:
+    text = words_of(message)
     if isinstance(message, AIMessage):
-        asked = tuple(Asked(call["id"] or "", call["name"], _json(call["args"])) for call in message.tool_calls)
+        calls = [call for call in message.tool_calls if call["name"] not in but]
+        if message.tool_calls and not calls:
+            return None
+        asked = tuple(Asked(call["id"] or "", call["name"], _json(call["args"])) for call in calls)
         return Said("assistant", text, id=message.id, asked=asked)
     if isinstance(message, ToolMessage):
         return Said("tool", text, id=message.id, answers=message.tool_call_id)
@@ -72,7 +93,7 @@ def with_protocol(system: SystemMessage | None, *texts: str) -> SystemMessage:
     present = str(system.text)
     added = [text for text in texts if text and text not in present]
     if isinstance(system.content, str):
-        return system.model_copy(update={"content": "\n\n".join([system.content, *added])})
+        return system.model_copy(update={"content": "\n\n".join([text for text in (system.content, *added) if text])})
     blocks: list[Any] = [*system.content, *({"type": "text", "text": text} for text in added)]
     return system.model_copy(update={"content": blocks})
 

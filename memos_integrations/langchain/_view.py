@@ -10,6 +10,7 @@ from itertools import chain
 from langchain_core.messages import BaseMessage, ToolMessage
 
 from memos_integrations.langchain._stored import plain, restored, same
+from memos_integrations.langchain._writers import marked_as_history
 from memos_integrations.memory._look import Look
 from memos_integrations.wire.answers import StoredMessage
 from memos_integrations.wire.message import Message
@@ -25,7 +26,8 @@ Known = tuple[BaseMessage, BaseMessage]  # as it was given, and as it is kept
 
 class View:
     """The newest `limit` messages of a conversation, as one reader has come to know it. Its length changes by adding
-    alone: `RunnableWithMessageHistory` counts on that between a run's begin and end.
+    alone: `RunnableWithMessageHistory` counts on that between a run's begin and end. What it shows is marked, so that
+    `ChatMemOS` knows who writes the turn.
     """
 
     def __init__(self, limit: int) -> None:
@@ -43,8 +45,8 @@ class View:
         """Takes what the server told, once. What was added before is among it, or on its way and so among it too."""
         with self._lock:
             if self._read is None:
-                self._read, self._added = list(messages), []
-                for message in messages:
+                self._read, self._added = [marked_as_history(message) for message in messages], []
+                for message in self._read:
                     self._know(message, message)
 
     def shown(self) -> list[BaseMessage]:
@@ -63,7 +65,8 @@ class View:
         What stands after a new message is said anew, though it was known before: a model's cache gives an old answer,
         old id and all, to a question that is asked again.
         """
-        pairs, new = [(message, plain(message)) for message in messages], list[BaseMessage]()
+        pairs = [(message, marked_as_history(plain(message))) for message in messages]
+        new = list[BaseMessage]()
         with self._lock:
             before = set(self._known)
             shown = {_name(message) for message in (*(self._read or ()), *self._added)}

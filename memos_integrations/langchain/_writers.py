@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 from langchain_core.messages import BaseMessage
+
+from memos_integrations.memory.marked import is_marked, marked
 
 __all__ = ["is_from_history", "is_recorded_around", "marked_as_history", "recording"]
 
@@ -34,15 +35,11 @@ def is_recorded_around() -> bool:
     return _recorded.get()
 
 
-class _FromHistory(dict[str, Any]):
-    """A message's metadata, equal to what it was, that tells where the message came from."""
-
-
 def marked_as_history(message: BaseMessage) -> BaseMessage:
     """A copy of `message` that `is_from_history` knows. It stays equal to `message`, and the mark is never stored."""
-    return message.model_copy(update={"response_metadata": _FromHistory(message.response_metadata)})
+    return message.model_copy(update={"response_metadata": marked(message.response_metadata)})
 
 
 def is_from_history(messages: Sequence[BaseMessage]) -> bool:
     """Whether a history of ours returned one of `messages`, and so will write what is asked with them."""
-    return any(isinstance(message.response_metadata, _FromHistory) for message in messages)
+    return any(is_marked(message.response_metadata) for message in messages)

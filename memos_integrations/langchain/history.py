@@ -44,7 +44,8 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
     `messages` is read once, at the first use, and is then that plus what this instance adds: a snapshot that nobody
     else's writing changes, never search results. So make an instance for each run, as the factory of a
     `RunnableWithMessageHistory` does. It holds the newest `limit` messages (1 to 50, MemOS's own bound; default 50).
-    Set beside `MemOSMiddleware` on one conversation it would write every turn twice: take one of the two.
+    Set beside `MemOSMiddleware` on one conversation it would write every turn twice: take one of the two. Around
+    `ChatMemOS`, which also writes, make that with `add_message_on_answer=False`.
 
     The embedded engine gives messages back equal: ids, names, tool calls, content blocks, metadata (values that JSON
     can't hold as text). MemOS Cloud documents role, text and times alone, so there another instance gets text; what
@@ -65,6 +66,9 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
     ...     history.messages[0].content
     'I moved to Lyon.'
     """
+
+    writes_to_memos = True
+    """So that `ChatMemOS` within a `RunnableWithMessageHistory` knows who writes the turn, the first one included."""
 
     def __init__(
         self,

@@ -3,12 +3,16 @@
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal, NotRequired
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
 from langchain.agents.middleware.types import PrivateStateAttr
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import BaseTool
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
+from langgraph.types import TracePolicy, omit_payload
 from typing_extensions import Unpack
 
 from memos_integrations._connect import borrow, give_back
@@ -17,13 +21,16 @@ from memos_integrations.errors import Invalid
 from memos_integrations.langchain._closing import Closing
 from memos_integrations.langchain._events import tell_stream
 from memos_integrations.langchain._identity import Resolver, conversation_of, user_of
-from memos_integrations.langchain._messages import with_protocol, with_text_before
-from memos_integrations.langchain._turn import Turn, begin, key_of, name_of, stands, text_of, unwritten
+from memos_integrations.langchain._messages import with_protocol
+from memos_integrations.langchain._own_tool import protocol_of, tool_name
+from memos_integrations.langchain._placing import placed
+from memos_integrations.langchain._remembered import aremembered, remembered
+from memos_integrations.langchain._turn import Turn, begin, ended, key_of, name_of, text_of, unwritten
+from memos_integrations.langchain._writers import is_recorded_around, recording
 from memos_integrations.memory.handed import client_of, one_of, reader_zone
-from memos_integrations.memory.prompt import PROTOCOL, Form, render
+from memos_integrations.memory.prompt import render
 from memos_integrations.memory.recall import NOTHING, Recall, RecallOptions
 from memos_integrations.memory.record import Said, begun, record
-from memos_integrations.memory.record import abegin as abegin_turn
 from memos_integrations.memory.record import begin as begin_turn
 from memos_integrations.memory.scope import Scope
 from memos_integrations.wire.answers import Found
@@ -39,7 +46,9 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
     """Recalls what MemOS knows of the user before the model is asked, and records the turn after it answered.
 
     One search and one write a user turn, whatever the number of model calls. Recalled text goes into the request
-    copy only: never into state, checkpoints or streams. One instance serves any number of users at once.
+    copy only: never into state, checkpoints or streams. One instance serves any number of users at once. What the user
+    and the assistant said is written; a `ChatMemOS` under it then writes nothing itself. LangSmith's spans of these
+    hooks (langchain 1.3.18 and later) carry no conversation; the model call's own does.
 
     `client`: a `MemOS` (see `connect`); None: `connect()`, which reads the environment; adapters made so share one
     client, which the last to be closed closes. `user_id`: fixed, or a
@@ -47,11 +56,14 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
     configurable. `conversation_id`: fixed; None: the context's or the configurable's, else the thread_id, else
     one made for the run. `placement`: "user" (default) sets memories beside the user's text and a static
     protocol into the system message, which keeps a provider's prompt cache; "system" sets both into the system
-    message. `recall`, `record`: False leaves that half out. `record_subagents`: also record runs inside another
-    agent's tools, whose "user" is a model (default: no). `record_tools`: also write tool calls with their results,
-    of which MemOS makes tool memories (default: no). `timezone`: the reader's IANA zone for times in the
-    prompt (default: the server's). `name` tells several instances in one agent apart. Further keywords are
-    `Recall`'s: limits, relativity, filter, knowledgebase_ids, recall_seconds (3 s), on_error ("warn").
+    message; "tool" recalls nothing by itself: it brings `MemOSSearchTool` for the model to search with, whose results
+    are messages like any tool's, and a static protocol. `recall`, `record`: False leaves that half out.
+    `record_subagents`: also record runs inside another agent's tools, whose "user" is a model (default: no).
+    `record_tools`: also write tool calls with their results, of which MemOS makes tool memories (default: no).
+    `timezone`: the reader's IANA zone for times in the prompt (default: the server's). `name` tells several instances
+    in one agent apart; with "tool" the tool is `search_memory_<name>` then, so a name is of letters, digits, _ and -.
+    Further keywords are `Recall`'s: limits, relativity, filter, knowledgebase_ids, recall_seconds (3 s), on_error
+    ("warn"; with "tool" the tool's own, which tells the model).
 
     Raises `Invalid` at once for arguments out of bounds, and in the run when no user is given. A service that
     fails never fails the run: recall goes on without memories and recording tries again. `stream_mode="custom"` shows
@@ -63,6 +75,7 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
     """
 
     state_schema = _State
+    trace_policy = TracePolicy(process_inputs=omit_payload, process_outputs=omit_payload)  # the model call's span tells
 
     def __init__(
         self,
@@ -74,7 +87,7 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
         app_id: str | None = None,
         tags: Sequence[str] = (),
         info: Mapping[str, Any] | None = None,
-        placement: Literal["user", "system"] = "user",
+        placement: Literal["user", "system", "tool"] = "user",
         recall: bool = True,
         record: bool = True,
         record_subagents: bool = False,
@@ -84,23 +97,24 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
         **options: Unpack[RecallOptions],
     ) -> None:
         super().__init__()
-        one_of("placement", placement, ("user", "system"))
+        one_of("placement", placement, ("user", "system", "tool"))
         self._marks = {"agent_id": agent_id, "app_id": app_id, "tags": tags, "info": info or {}}
         self._scope("anybody" if user_id is None or callable(user_id) else user_id, conversation_id)
-        self._policy = Recall(**options)
+        self._policy, self._name = Recall(**options), name or type(self).__name__
+        searching = tool_name(self._name) if recall and placement == "tool" else ""
         self._lock, self._borrowed = threading.Lock(), client is None
         self._client = borrow() if client is None else client_of(client, "MemOSMiddleware")
+        self._user, self._conversation = user_id, conversation_id
+        self._recalls, self._records, self._records_subagents = recall, record, record_subagents
+        self._records_tools, self._sets = record_tools, recall and placement != "tool"
+        self._placement: Literal["user", "system", "tool"] = placement
         try:
             self._reader = reader_zone(timezone, self._client)
+            self.tools = [self._search_tool(searching, timezone, options)] if searching else []
         except Invalid:
             self.close()
             raise
         self._client.listen(tell_stream)
-        self._user, self._conversation = user_id, conversation_id
-        self._placement: Form = placement
-        self._recalls, self._records, self._records_subagents = recall, record, record_subagents
-        self._records_tools = record_tools
-        self._name = name or type(self).__name__
 
     @property
     def name(self) -> str:
@@ -110,17 +124,15 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
     def before_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Notes where the turn begins, keeps what the user said, and recalls."""
         turn, scope, text = self._begun(state, runtime)
-        if (said := self._to_keep(turn, text)) is not None and turn is not None:
-            begin_turn(self._client, scope, key_of(turn), said)
-        self._found(turn, scope, text)
+        if turn is not None and self._sets:
+            self._policy.found(self._client, scope, turn=name_of(turn), text=text)
         return self._noted(state, turn)
 
     async def abefore_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """The same without blocking the loop."""
-        turn, scope, text = self._begun(state, runtime)
-        if (said := self._to_keep(turn, text)) is not None and turn is not None:
-            await abegin_turn(self._client, scope, key_of(turn), said)
-        await self._afound(turn, scope, text)
+        turn, scope, text = await surely(self._begun, state, runtime)
+        if turn is not None and self._sets:
+            await self._policy.afound(self._client, scope, turn=name_of(turn), text=text)
         return self._noted(state, turn)
 
     def wrap_model_call(
@@ -128,14 +140,22 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
     ) -> ModelResponse[Any]:
         """Sets what was recalled into a copy of the request; the same at every model call of the turn."""
         turn, scope, text = self._present(request)
-        return handler(self._informed(request, turn, self._found(turn, scope, text)))
+        found = NOTHING
+        if turn is not None and self._sets:
+            found = remembered(self._policy, self._client, scope, turn, text)
+        with recording(by_us=self._records):
+            return handler(self._informed(request, turn, found))
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
     ) -> ModelResponse[Any]:
         """The same without blocking the loop."""
         turn, scope, text = self._present(request)
-        return await handler(self._informed(request, turn, await self._afound(turn, scope, text)))
+        found = NOTHING
+        if turn is not None and self._sets:
+            found = await aremembered(self._policy, self._client, scope, turn, text)
+        with recording(by_us=self._records):
+            return await handler(self._informed(request, turn, found))
 
     def after_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:  # noqa: ARG002 - LangChain's
         """Puts the turn into the outbox, which delivers it off the run's path."""
@@ -143,7 +163,7 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
         if turn is None:
             return None
         self._record(state, turn)
-        return self._noted(state, {**turn, "since": None})
+        return self._noted(state, ended(state["messages"], turn))
 
     async def aafter_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:  # noqa: ARG002 - LangChain's
         """The same without blocking the loop."""
@@ -151,52 +171,57 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
         if turn is None:
             return None
         await surely(self._record, state, turn)
-        return self._noted(state, {**turn, "since": None})
+        return self._noted(state, ended(state["messages"], turn))
 
     def _record(self, state: _State, turn: Turn) -> None:
-        scope, name = self._scope(turn["user"], turn["conversation"]), key_of(turn)
-        kept = None if stands(state["messages"], turn) else begun(self._client, scope, name)
-        record(self._client, scope, unwritten(state["messages"], turn, kept, tools=self._records_tools), name)
+        messages, name = state["messages"], key_of(turn)
+        scope = self._scope(turn["user"], turn["conversation"])
+        kept = begun(self._client, scope, name) if text_of(messages, turn) is None else None
+        own = {tool.name for tool in self.tools}
+        record(self._client, scope, unwritten(messages, turn, kept, tools=self._records_tools, but=own), name)
 
     def _begun(self, state: _State, runtime: Runtime[Any]) -> tuple[Turn | None, Scope, str | None]:
         config = get_config()
         user = user_of(runtime, config, self._user, who="MemOSMiddleware")
         conversation = conversation_of(runtime, config, self._conversation)
-        before, owing = self._turn_in(state, user), self._to_record()
-        turn = begin(state["messages"], before, user, conversation, owing=owing)
-        scope = self._scope(user, turn["conversation"] if turn else conversation)
-        return turn, scope, text_of(state["messages"], turn) if turn else None
+        scope = self._scope(user, conversation)
+        known = partial(self._knows, scope) if _is_checkpointed(config) else None
+        turn = begin(state["messages"], self._latest(state), user, conversation, owing=self._to_record(), known=known)
+        if turn is None:
+            return None, scope, None
+        scope, text = self._scope(user, turn["conversation"]), text_of(state["messages"], turn)
+        if turn["since"] is not None and text:
+            said = Said("user", text, datetime.fromisoformat(turn["at"]), turn["asked"])
+            begin_turn(self._client, scope, key_of(turn), said)
+        return turn, scope, text
 
-    def _to_keep(self, turn: Turn | None, text: str | None) -> Said | None:
-        """What the user said, if it is to be written and is not yet."""
-        if turn is None or turn["since"] is None or not text:
-            return None
-        return Said("user", text, datetime.fromisoformat(turn["at"]), turn["asked"])
+    def _knows(self, scope: Scope, name: str) -> bool:
+        return begun(self._client, scope, name) is not None
 
     def _present(self, request: ModelRequest[Any]) -> tuple[Turn | None, Scope, str | None]:
         user = user_of(request.runtime, get_config(), self._user, who="MemOSMiddleware")
-        turn = self._turn_in(request.state, user)
+        latest = self._latest(request.state)
+        turn = latest if latest and latest["user"] == user else None  # who approves a step is not who asked
         scope = self._scope(user, turn["conversation"] if turn else None)
         return turn, scope, text_of(request.messages, turn) if turn else None
-
-    def _found(self, turn: Turn | None, scope: Scope, text: str | None) -> Found:
-        if turn is None or not self._recalls:
-            return NOTHING
-        return self._policy.found(self._client, scope, turn=name_of(turn), text=text)
-
-    async def _afound(self, turn: Turn | None, scope: Scope, text: str | None) -> Found:
-        if turn is None or not self._recalls:
-            return NOTHING
-        return await self._policy.afound(self._client, scope, turn=name_of(turn), text=text)
 
     def _informed(self, request: ModelRequest[Any], turn: Turn | None, found: Found) -> ModelRequest[Any]:
         if not self._recalls:
             return request
+        if self._placement == "tool":
+            protocols = map(protocol_of, self.tools)
+            return request.override(system_message=with_protocol(request.system_message, *protocols))
         block = render(found, form=self._placement, reader=self._reader, server=self._client.timezone)
-        if self._placement == "system":
-            return request.override(system_message=with_protocol(request.system_message, PROTOCOL, block))
-        messages = with_text_before(request.messages, turn["asked"] if turn else None, block)
-        return request.override(system_message=with_protocol(request.system_message, PROTOCOL), messages=messages)
+        asked = turn["asked"] if turn else None
+        system, messages = placed(request.system_message, request.messages, asked, block, self._placement)
+        return request.override(system_message=system, messages=messages)
+
+    def _search_tool(self, name: str, timezone: str | None, options: RecallOptions) -> BaseTool:
+        """The search as the model's own choice, by the rules of this instance."""
+        from memos_integrations.langchain.tools import MemOSSearchTool
+
+        who: dict[str, Any] = {"user_id": self._user, "conversation_id": self._conversation, "timezone": timezone}
+        return MemOSSearchTool(self._client, name=name, **who, **options)
 
     def _given_back(self) -> MemOS | None:
         """The client to be closed, if any."""
@@ -208,20 +233,28 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
         return Scope(user_id=user_id, conversation_id=conversation_id, **self._marks)  # type: ignore[arg-type]
 
     def _to_record(self) -> bool:
-        """Not inside another agent's tools, where the "user" is a model; an agent that is a node of a graph is not."""
+        """Not inside another agent's tools, where the "user" is a model; an agent that is a node of a graph is not.
+
+        Not within a chain of ours either, which records its run.
+        """
         around = get_config().get("configurable", {}).get("checkpoint_ns", "").split("|")[:-1]
         in_tool = any(node.startswith("tools:") for node in around)
-        return self._records and (self._records_subagents or not in_tool)
+        return self._records and (self._records_subagents if in_tool else not is_recorded_around())
 
-    def _turn_in(self, state: Any, user: str) -> Turn | None:
-        """The turn under way, if it is this user's: someone else may continue the same thread, or approve a step."""
+    def _latest(self, state: Any) -> Turn | None:
+        """The turn under way, or the one before, whoever's it is: someone else may go on with the same thread."""
         turn: Turn | None = (state.get("memos_turns") or {}).get(self._name)
-        return turn if turn and turn["user"] == user else None
+        return turn
 
     def _turn_to_record(self, state: _State) -> Turn | None:
         """The turn under way, whoever took it up: it is theirs who asked."""
-        turn: Turn | None = (state.get("memos_turns") or {}).get(self._name)
+        turn = self._latest(state)
         return turn if turn and turn["since"] is not None and self._to_record() else None
 
     def _noted(self, state: _State, turn: Turn | None) -> dict[str, Any] | None:
         return None if turn is None else {"memos_turns": {**(state.get("memos_turns") or {}), self._name: turn}}
+
+
+def _is_checkpointed(config: RunnableConfig) -> bool:
+    """LangGraph tells a node of its checkpointer by no other name; `Runtime` knows a thread's id without one too."""
+    return config.get("configurable", {}).get("__pregel_checkpointer") is not None

@@ -1,8 +1,5 @@
 """One search and one write a user turn, whatever happens inside it."""
 
-from collections.abc import Callable
-from typing import Literal
-
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
@@ -12,55 +9,16 @@ from tests.fakes import CountingEngine
 from tests.langchain.models import (
     ANSWER,
     QUESTION,
-    WAYS,
     Scripted,
     after_tools,
     at,
-    counted,
     create_agent,
     look_up,
     run,
     said,
     spoken,
 )
-
-Remembers = Callable[..., None]
-
-
-@pytest.mark.parametrize("placement", ["user", "system"])
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("steps", [0, 1, 5])
-def test_a_turn_is_one_search_and_one_add(
-    client: MemOS,
-    engine: CountingEngine,
-    remembers: Remembers,
-    steps: int,
-    way: str,
-    placement: Literal["user", "system"],
-) -> None:
-    remembers()
-    model = Scripted(script=after_tools(steps))
-    memory = MemOSMiddleware(client, placement=placement)
-    agent = create_agent(model, [look_up], middleware=[memory], checkpointer=InMemorySaver())
-    for turn in (1, 2):
-        run(agent, way, said(), at())
-        client.flush()
-        assert counted(engine) == (turn, turn)
-        assert len(model.handed) == turn * (steps + 1)
-    assert spoken(engine) == [("user", QUESTION), ("assistant", ANSWER)] * 2
-
-
-@pytest.mark.parametrize("way", ["invoke", "astream:messages"])
-def test_without_a_checkpointer_only_the_new_turn_of_a_replayed_history_is_written(
-    client: MemOS, engine: CountingEngine, way: str
-) -> None:
-    agent = create_agent(Scripted(script=after_tools(1)), [look_up], middleware=[MemOSMiddleware(client)])
-    history = [("user", "I moved to Lyon."), ("assistant", "Noted."), ("user", QUESTION)]
-    run(agent, way, {"messages": history}, at())
-    client.flush()
-    assert engine.counts == (1, 1)
-    assert engine.searched[0].query == QUESTION
-    assert spoken(engine) == [("user", QUESTION), ("assistant", ANSWER)]
+from tests.langchain.turns import Remembers
 
 
 def test_the_same_search_and_write_are_told_as_events(client: MemOS, remembers: Remembers, events: list[Event]) -> None:

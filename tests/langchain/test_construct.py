@@ -1,16 +1,12 @@
 """How a middleware is made: bad arguments are told at once, good ones show no content."""
 
 import doctest
-import runpy
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-import memos_integrations.langchain
 from memos_integrations import _connect
 from memos_integrations.client import AsyncMemOS, MemOS
 from memos_integrations.errors import Invalid, Unreachable
@@ -38,7 +34,7 @@ LONG = "x" * 101
 @pytest.mark.parametrize(
     ("options", "field"),
     [
-        ({"placement": "tool"}, "placement"),
+        ({"placement": "whole"}, "placement"),
         ({"placement": None}, "placement"),
         ({"user_id": LONG}, "user_id"),
         ({"user_id": ""}, "user_id"),
@@ -110,7 +106,7 @@ def test_bad_arguments_open_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("opened")
 
     monkeypatch.setattr(_connect, "connect", connect)
-    for options in ({"placement": "tool"}, {"user_id": ""}, {"top_k": 3}):
+    for options in ({"placement": "whole"}, {"placement": "tool", "name": "my team"}, {"user_id": ""}, {"top_k": 3}):
         wrong: Any = options
         with pytest.raises(Invalid):
             MemOSMiddleware(**wrong)
@@ -163,50 +159,3 @@ def test_a_repr_shows_no_content(client: MemOS) -> None:
 def test_the_example_runs() -> None:
     results = doctest.testmod(middleware)
     assert (results.failed, results.attempted > 0) == (0, True)
-
-
-def test_public_is_what_all_lists() -> None:
-    assert memos_integrations.langchain.__all__ == ["MemOSChatMessageHistory", "MemOSMiddleware", "MemOSRetriever"]
-
-
-BLOCKED = """
-import sys
-class Blocker:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == {blocked!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, Blocker())
-import memos_integrations
-try:
-    import memos_integrations.langchain
-except ImportError as error:
-    print(type(error).__name__, error)
-"""
-
-
-@pytest.mark.parametrize("blocked", ["langchain", "langchain_core", "langgraph"])
-def test_without_the_framework_the_import_names_the_extra(blocked: str) -> None:
-    told = subprocess.run(
-        [sys.executable, "-W", "error", "-c", BLOCKED.format(blocked=blocked)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert told.stdout.startswith("ImportError ")
-    assert "pip install 'memos-integrations[langchain]'" in told.stdout
-
-
-@pytest.mark.parametrize(("halted", "told"), [("langgraph.config", "install 'memos"), ("typing_extensions", "halted")])
-def test_only_the_frameworks_are_the_extras_matter(monkeypatch: pytest.MonkeyPatch, halted: str, told: str) -> None:
-    monkeypatch.delitem(sys.modules, "memos_integrations.langchain.middleware")
-    monkeypatch.setitem(sys.modules, halted, None)
-    with pytest.raises(ImportError, match=told):
-        runpy.run_path(str(memos_integrations.langchain.__file__))
-
-
-def test_another_missing_module_is_told_as_it_is() -> None:
-    told = subprocess.run(
-        [sys.executable, "-c", BLOCKED.format(blocked="pydantic")], capture_output=True, text=True, check=False
-    )
-    assert "langchain]" not in told.stdout + told.stderr
-    assert "pydantic" in told.stdout + told.stderr

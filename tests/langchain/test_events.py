@@ -1,7 +1,6 @@
 """What memories did, in the stream of the run in which it came about."""
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -18,8 +17,8 @@ from memos_integrations.wire.answers import Found
 from memos_integrations.wire.calls import SearchMemory
 from tests.fakes import CountingEngine, client_over
 from tests.langchain.models import MARK, Scripted, after_tools, at, create_agent, look_up, run, said
+from tests.langchain.turns import Remembers
 
-Remembers = Callable[..., None]
 KINDS = ["stream", "astream"]
 
 
@@ -86,14 +85,6 @@ def test_two_instances_on_one_client_tell_each_event_once(client: MemOS, events:
     client.flush()
     assert [told["type"] for told in custom(chunks)] == ["memos.recalled"]
     assert sum(isinstance(event, Recalled) for event in events) == 1
-
-
-def test_each_run_hears_of_itself_alone(client: MemOS) -> None:
-    agent = agent_of(MemOSMiddleware(client))
-    first = agent.stream(said(), at("ada", "t1"), stream_mode="custom")
-    second = agent.stream(said(), at("bob", "t2"), stream_mode="custom")
-    assert [next(first)["conversation_id"], next(second)["conversation_id"]] == ["t1", "t2"]
-    assert [*first, *second] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -4,20 +4,17 @@ import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event as Signal
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 from memos_integrations.client import Degraded, Event, MemOS, Parked
-from memos_integrations.engine import AsyncEngineTransport, EngineTransport
-from memos_integrations.errors import RateLimited, Refused, ServerFault, Unauthorized, Unreachable
+from memos_integrations.errors import Refused, Unauthorized
 from memos_integrations.langchain import MemOSMiddleware
 from memos_integrations.wire.answers import Added, Found
 from memos_integrations.wire.calls import AddMessage, SearchMemory
-from memos_integrations.wire.envelope import Reply, Request
-from tests.fakes import CountingEngine, Unstreamed, client_over
-from tests.langchain.models import ANSWER, MARK, Scripted, after_tools, at, create_agent, look_up, run, said, spoken
+from tests.fakes import CountingEngine, client_over
+from tests.langchain.models import ANSWER, MARK, Scripted, after_tools, at, create_agent, look_up, run, said
 
 LOGGERS = "memos_integrations"
 ASKED = f"What {MARK} tea do I drink?"
@@ -44,25 +41,6 @@ def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-@pytest.mark.parametrize("way", ["invoke", "ainvoke", "stream:messages", "astream:updates"])
-def test_a_refused_search_is_a_turn_without_memories(way: str, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    engine, events = Refusing(), list[Event]()
-    model = Scripted(script=after_tools(3))
-    with client_over(engine, on_event=events.append) as client:
-        agent = create_agent(model, [look_up], middleware=[MemOSMiddleware(client, record=False)])
-        out = run(agent, way, said(ASKED), SECRET)
-    assert ANSWER.split()[0] in str(out)
-    assert engine.counts == (1, 0)
-    (event,) = events
-    assert isinstance(event, Degraded)
-    assert (event.what, event.error, event.code, event.waiting) == ("recall", "Unauthorized", 40100, 0)
-    (warning,) = warnings_in(caplog)
-    assert "recall failed (Unauthorized, code 40100)" in warning
-    assert MARK not in caplog.text
-    assert len(model.handed) == 4
-
-
 @pytest.mark.parametrize("way", ["invoke", "ainvoke"])
 def test_a_refused_write_is_told_and_hurts_nobody(way: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
@@ -80,19 +58,6 @@ def test_a_refused_write_is_told_and_hurts_nobody(way: str, caplog: pytest.LogCa
     (warning,) = warnings_in(caplog)
     assert "could not be recorded and is parked" in warning
     assert MARK not in caplog.text
-
-
-@pytest.mark.parametrize("way", ["invoke", "ainvoke", "stream:values"])
-def test_who_wants_the_error_gets_it(way: str, caplog: pytest.LogCaptureFixture) -> None:
-    engine = Refusing(ServerFault, 50000)
-    with client_over(engine) as client:
-        memory = MemOSMiddleware(client, on_error="raise")
-        agent = create_agent(Scripted(script=after_tools(0)), [], middleware=[memory])
-        with pytest.raises(ServerFault) as caught:
-            run(agent, way, said(ASKED), SECRET)
-    assert len(engine.searched) == 1
-    assert spoken(engine) == [("user", ASKED)]  # what the user said is kept, though nobody answers it
-    assert MARK not in f"{caplog.text}{caught.value!r}{caught.value}{caught.value.__cause__}{memory!r}{client!r}"
 
 
 @contextmanager
@@ -122,92 +87,6 @@ def test_an_address_where_nobody_is(way: str, caplog: pytest.LogCaptureFixture) 
         client.close(timeout=0)
     assert "1 writes undelivered" in caplog.text
     assert MARK not in caplog.text
-
-
-def test_a_limiter_puts_a_turn_off_until_it_is_written(caplog: pytest.LogCaptureFixture) -> None:
-    refusals = iter([RateLimited("later", code=40309, path="add/message", retry_after=0.01)] * 2)
-
-    class Limited(CountingEngine):
-        def add_message(self, call: AddMessage, project: str = "") -> Added:
-            for refusal in refusals:
-                raise refusal
-            return super().add_message(call, project)
-
-    engine = Limited()
-    with client_over(engine) as client:
-        agent = create_agent(Scripted(script=after_tools(0)), [], middleware=[MemOSMiddleware(client)])
-        agent.invoke(said(), at())
-        assert client.flush() == 0
-    assert engine.counts == (1, 1)
-    (warning,) = warnings_in(caplog)
-    assert "kept and tried again" in warning
-
-
-class Held(CountingEngine):
-    """A search that ends when the test says so."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.released = Signal()
-
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
-        self.released.wait(30)
-        return super().search_memory(call, project)
-
-
-@pytest.mark.parametrize("kind", ["ainvoke", "astream"])
-async def test_a_search_beyond_its_budget_is_not_waited_for(kind: str, caplog: pytest.LogCaptureFixture) -> None:
-    engine, events = Held(), list[Event]()
-    model = Scripted(script=after_tools(2))
-    with client_over(engine, on_event=events.append) as client:
-        memory = MemOSMiddleware(client, recall_seconds=0.02, record=False)
-        agent = create_agent(model, [look_up], middleware=[memory])
-        try:
-            if kind == "ainvoke":
-                out = await agent.ainvoke(said(ASKED), SECRET)
-            else:
-                out = [chunk async for chunk in agent.astream(said(ASKED), SECRET)]
-            assert not engine.released.is_set()
-        finally:
-            engine.released.set()
-        assert ANSWER in str(out)
-        assert [(type(event), getattr(event, "what", "")) for event in events] == [(Degraded, "recall")]
-        assert len(warnings_in(caplog)) == 1
-        assert len(model.handed) == 3
-        await client.aio.close()
-
-
-class Watched(Unstreamed):
-    """Passes on, and keeps how long each call might take."""
-
-    def __init__(self, engine: CountingEngine) -> None:
-        self.inner, self.budgets = EngineTransport(engine), list[tuple[str, float]]()
-
-    def send(self, request: Request, seconds: float) -> Reply:
-        self.budgets.append((request.path, seconds))
-        if "search" in request.path:
-            raise Unreachable("no reply in time", sent=True)
-        return self.inner.send(request, seconds)
-
-    def close(self) -> None:
-        self.inner.close()
-
-
-def test_the_budget_goes_down_to_the_transport(caplog: pytest.LogCaptureFixture) -> None:
-    engine = CountingEngine()
-    watched = Watched(engine)
-    with MemOS.over(watched, AsyncEngineTransport(engine), address=":memory:", deadline=20) as client:
-        memory = MemOSMiddleware(client, recall_seconds=0.5)
-        create_agent(Scripted(script=after_tools(1)), [look_up], middleware=[memory]).invoke(said(), at())
-        client.flush()
-    engine.close()
-    searches = [seconds for path, seconds in watched.budgets if "search" in path]
-    adds = [seconds for path, seconds in watched.budgets if "add" in path]
-    assert searches
-    assert all(0 < seconds <= 0.5 for seconds in searches)
-    assert adds
-    assert all(seconds > 0.5 for seconds in adds)
-    assert len([text for text in warnings_in(caplog) if "recall failed" in text]) == 1
 
 
 @pytest.mark.parametrize("way", ["invoke", "ainvoke"])

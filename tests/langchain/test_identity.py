@@ -1,15 +1,11 @@
 """Whose turn it is: no default user, an order of trust, and never another's memory."""
 
-import asyncio
 import uuid
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.runtime import Runtime
 
 from memos_integrations.client import MemOS
@@ -18,21 +14,14 @@ from memos_integrations.langchain import MemOSMiddleware
 from memos_integrations.langchain._identity import user_of
 from tests.fakes import CountingEngine
 from tests.langchain.models import (
-    MARK,
     QUESTION,
     Scripted,
     after_tools,
     at,
-    counted,
     create_agent,
-    echo,
-    look_up,
     run,
     said,
-    spoken,
 )
-
-Remembers = Callable[..., None]
 
 
 @dataclass
@@ -160,51 +149,3 @@ def test_ids_out_of_bounds_are_refused_without_being_shown(client: MemOS, engine
         agent_with(client).invoke(said(), config)
     assert "xxx" not in f"{caught.value!r}{caught.value}"
     assert engine.counts == (0, 0)
-
-
-def test_a_hundred_users_at_once_on_one_agent_see_their_own(client: MemOS, engine: CountingEngine) -> None:
-    users = [f"user-{number:03}" for number in range(100)]
-    for user in users:
-        message = {"role": "user", "content": f"I drink {user} tea every morning."}
-        client.add_message(messages=[message], user_id=user, conversation_id="earlier", async_mode=False)
-    engine.added.clear()
-    model = Scripted(script=lambda messages: after_tools(1)(messages) if len(messages) < 3 else echo(messages))
-    agent = create_agent(model, [look_up], middleware=[MemOSMiddleware(client)], checkpointer=InMemorySaver())
-
-    async def all_at_once() -> list[Any]:
-        return await asyncio.gather(*(agent.ainvoke(said(), at(user, f"t-{user}")) for user in users[:60]))
-
-    with ThreadPoolExecutor(16) as pool:
-        threads = [pool.submit(agent.invoke, said(), at(user, f"t-{user}")) for user in users[60:]]
-        states = [*asyncio.run(all_at_once()), *(thread.result() for thread in threads)]
-    client.flush()
-    for user, state in zip(users, states, strict=True):
-        assert set(_users_in(str(state["messages"][-1].text))) == {user}
-    assert counted(engine) == (100, 100)
-    for call in engine.added:
-        assert call.conversation_id == f"t-{call.user_id}"
-        assert set(_users_in(str([turn.text for turn in call.turns]))) <= {call.user_id}
-
-
-def _users_in(text: str) -> list[str]:
-    return [f"user-{piece[:3]}" for piece in text.split("user-")[1:]]
-
-
-def test_an_orphaned_turn_of_one_user_never_becomes_anothers(client: MemOS, engine: CountingEngine) -> None:
-    fails = [True]
-
-    def script(messages: Any) -> Any:
-        if fails.pop() if fails else False:
-            raise ConnectionError("the model is away")
-        return after_tools(0)(messages)
-
-    agent = create_agent(
-        Scripted(script=script), [], middleware=[MemOSMiddleware(client)], checkpointer=InMemorySaver()
-    )
-    with pytest.raises(ConnectionError):
-        agent.invoke(said("My secret is a quokka."), at("ada", "shared"))
-    agent.invoke(said(), at("bob", "shared"))
-    client.flush()
-    (call,) = engine.added
-    assert call.users == ("bob",)
-    assert MARK not in str(spoken(engine))

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from memos_integrations.client import Degraded, Event, MemOS
 from memos_integrations.errors import Invalid, ServerFault, Unreachable
-from memos_integrations.langchain import MemOSRetriever, retriever
+from memos_integrations.langchain import MemOSRetriever, _identity
 from memos_integrations.wire.answers import Found
 from memos_integrations.wire.calls import SearchMemory
 from tests.fakes import CountingEngine, client_over
@@ -36,8 +36,14 @@ class Failing(CountingEngine):
         ({"k": "3"}, "k"),
         ({"include": []}, "include"),
         ({"include": "fact"}, "include"),
-        ({"include": ["tool"]}, "include"),
+        ({"include": ["skill"]}, "include"),
         ({"include": 5}, "include"),
+        ({"fact_k": 0}, "fact_k"),
+        ({"preference_k": 26}, "preference_k"),
+        ({"preference_k": True}, "preference_k"),
+        ({"tool_k": 3}, "tool_k"),
+        ({"include": ["tool"], "tool_k": "3"}, "tool_k"),
+        ({"include": ["fact"], "preference_k": 3}, "preference_k"),
         ({"user_id": ""}, "user_id"),
         ({"user_id": LONG}, "user_id"),
         ({"user_id": 5}, "user_id"),
@@ -65,7 +71,7 @@ def test_the_async_client_is_refused_with_the_way_to_go(client: MemOS) -> None:
         MemOSRetriever(wrong)
 
 
-@pytest.mark.parametrize("options", [{"k": 0}, {"k": 26}, {"top_k": 3}, {"filter": {}}])
+@pytest.mark.parametrize("options", [{"k": 0}, {"k": 26}, {"top_k": 3}, {"tool_k": 3}, {"filter": {}}])
 async def test_a_call_takes_k_alone(client: MemOS, engine: CountingEngine, options: Any) -> None:
     chosen = MemOSRetriever(client, user_id="ada")
     with pytest.raises(Invalid) as caught:
@@ -169,7 +175,7 @@ def test_a_servers_login_cannot_be_overridden(
 ) -> None:
     server: Any = _Server()
     runtime: Any = Runtime(context=Told(user_id="eve"), server_info=server)
-    monkeypatch.setattr(retriever, "get_runtime", lambda: runtime)
+    monkeypatch.setattr(_identity, "get_runtime", lambda: runtime)
     MemOSRetriever(client).invoke(QUESTION, {"configurable": {"user_id": "eve"}})
     assert engine.searched[-1].user_id == "grace"
 

@@ -3,13 +3,25 @@
 import re
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from langchain_core.messages import AIMessage, ToolMessage
 
-from notebooks.offline import Table, masked, reply
+from memos_integrations import connect
+from memos_integrations.langchain import MemOSToolkit
+from notebooks.offline import Table, chat_model, masked, reply
 from tests.notebooks.execution import NOTEBOOKS, cells_of, executed, read, shown_by
 
-NAMES = ["01_langchain_chain", "02_langchain_agent", "03_llama_index_agent", "04_serve_and_cloud"]
+NAMES = [
+    "01_langchain_chain",
+    "02_langchain_agent",
+    "03_llama_index_agent",
+    "04_serve_and_cloud",
+    "05_langchain_checkpointer",
+    "06_langchain_with_memory",
+    "07_langchain_tools",
+]
 NEXT = "## What to read next"
 LINK = re.compile(r"\]\(([^)#:]+)\)")
 LEFTOVERS = re.compile(
@@ -113,6 +125,32 @@ def test_the_stand_in_holds_no_answers() -> None:
     assert reply(["Which city did I move to?"]) == "I don't know that."
     assert reply([lines, "What is the capital of France?"]) == "I don't know that."
     assert reply([lines, "I moved."]) == "Noted."
+
+
+def test_the_stand_in_calls_tools_in_their_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MEMOS_NOTEBOOK_MODEL", raising=False)
+    with connect(":memory:") as client:
+        model = chat_model().bind_tools(MemOSToolkit(client, forget=True).get_tools())
+
+    def called(*messages: Any) -> list[tuple[str, Any]]:
+        plain, streamed = model.invoke(list(messages)), sum_of(model.stream(list(messages)))
+        assert [call["args"] for call in plain.tool_calls] == [call["args"] for call in streamed.tool_calls]
+        assert plain.text == streamed.text
+        return [(call["name"], call["args"]) for call in plain.tool_calls]
+
+    forget, found = "Forget that I avoid trains.", f"- [{(found_id := str(uuid4()))}] I avoid trains.\n"
+    searched = AIMessage("", tool_calls=[{"name": "search_memory", "args": {"query": forget}, "id": "1"}])
+    assert called(("user", "I avoid trains.")) == []
+    assert called(("user", "Remember that I avoid trains.")) == [("add_memory", {"text": "I avoid trains."})]
+    assert called(("user", "Which trains?")) == [("search_memory", {"query": "Which trains?"})]
+    assert called(("user", forget)) == [("search_memory", {"query": forget})]
+    result = ToolMessage(f"{found}- [{uuid4()}] I like tea.", tool_call_id="1")
+    assert called(("user", forget), searched, result) == [("forget_memory", {"memory_ids": [found_id]})]
+
+
+def sum_of(pieces: Any) -> Any:
+    first, *rest = pieces
+    return sum(rest, start=first)
 
 
 def test_what_changes_is_masked_and_nothing_else() -> None:

@@ -1,0 +1,202 @@
+"""What a chat of MemOS's is asked, for whom, by which client, and whether it writes the turn itself."""
+
+import logging
+import os
+import threading
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeVar
+
+from langchain_core.caches import BaseCache
+from langchain_core.language_models import BaseChatModel, LangSmithParams
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import RunnableConfig, ensure_config
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, ValidationError
+
+from memos_integrations._connect import borrow, connect, give_back
+from memos_integrations.client import MemOS, Retry
+from memos_integrations.errors import Invalid
+from memos_integrations.langchain._chat_request import OPTIONS, call_of, question_in, stops_of
+from memos_integrations.langchain._closing import Closing
+from memos_integrations.langchain._identity import scope_in
+from memos_integrations.langchain._writers import is_from_history, is_recorded_around
+from memos_integrations.memory.handed import client_of
+from memos_integrations.memory.scope import new_conversation
+from memos_integrations.wire.calls import Chat, StreamChat
+from memos_integrations.wire.checks import invalid
+from memos_integrations.wire.filters import OneGroup
+
+__all__ = ["Asking", "known"]
+
+C = TypeVar("C", Chat, StreamChat)
+_log = logging.getLogger(__name__)
+_SHOWN: Final = ("model", "temperature", "top_p", "max_tokens", "add_message_on_answer", "history_policy")
+_CALL: Final = {*OPTIONS, "model", "user_id", "conversation_id", "system_prompt", "add_message_on_answer", "stream"} - {
+    "tags"  # which are the run's, and LangChain's
+}
+_IDS: Final = ("user_id", "conversation_id")
+_LEFT_OUT: Final = "ChatMemOS: messages beside the last of the user's are not sent: MemOS keeps the conversation"
+_BESIDE_HISTORY: Final = (
+    "ChatMemOS: a history of ours writes this conversation, so the chat does not: make the model with "
+    "add_message_on_answer=False beside a history"
+)
+
+
+def _secret(key: SecretStr | str | None) -> SecretStr | None:
+    return SecretStr(key) if isinstance(key, str) else key
+
+
+class Asking(Closing, BaseChatModel):
+    """The parameters of `ChatMemOS`, and the call that comes of them, of a run and of what the run asks."""
+
+    client: MemOS | None = Field(default=None, exclude=True, kw_only=False)
+    model: str | None = None
+    user_id: str | None = None
+    conversation_id: str | None = None
+    agent_id: str | None = None
+    app_id: str | None = None
+    info: Mapping[str, Any] | None = None
+    system_prompt: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    top_p: float | None = None
+    filter: OneGroup | None = None
+    knowledgebase_ids: list[str] | None = None
+    relativity: float | None = None
+    memory_limit_number: int | None = None
+    include_preference: bool | None = None
+    preference_limit_number: int | None = None
+    add_message_on_answer: bool = True
+    history_policy: Literal["server", "warn", "raise"] = "server"
+    stop: list[str] | None = None
+    streaming: bool = False
+    timeout: float | None = Field(default=None, gt=0, le=86_400, allow_inf_nan=False)
+    max_retries: int | None = Field(default=None, ge=0)
+    api_key: Annotated[SecretStr | str | None, AfterValidator(_secret)] = Field(default=None, exclude=True)
+    base_url: str | None = Field(default=None, exclude=True)
+    cache: BaseCache | bool | None = Field(default=False, exclude=True)
+
+    _memos: MemOS = PrivateAttr()
+    _opened: list[MemOS] = PrivateAttr(default_factory=list)  # shared by copies, so that it is given back once
+    _warned: set[str] = PrivateAttr(default_factory=set)
+    _lock: Any = PrivateAttr(default_factory=threading.Lock)
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, client: MemOS | None = None, **members: Any) -> None:
+            _check(members, type(self).model_fields.keys() - {"client"})
+            opened = _connected(members) if client is None else client_of(client, "ChatMemOS")
+            if client is None and members.get("api_key") is None:
+                members["api_key"] = os.environ.get("MEMOS_API_KEY", "").strip() or None
+            try:
+                super().__init__(**{**members, "client": opened, "cache": False})
+            except ValidationError as error:
+                if client is None and give_back(opened):
+                    opened.close()
+                raise invalid(error, "ChatMemOS") from None
+            self._opened.extend([opened] if client is None else [])
+            self._memos = opened.with_options(deadline=self.timeout, retry=_retry(opened, self.max_retries))
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """A copy on the same client: connections can't be copied."""
+        return self.model_copy()
+
+    def __repr_args__(self) -> Any:
+        """Nothing that is anybody's."""
+        return self._identifying_params.items()
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {name: value for name in _SHOWN if (value := getattr(self, name)) is not None}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        return {**super()._get_ls_params(stop=stop or self.stop, **kwargs), "ls_provider": "memos"}
+
+    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        """What traces show: no ids, and no words of anybody's."""
+        shown = {name: value for name, value in kwargs.items() if name in _SHOWN}
+        return super()._get_invocation_params(stop=stop, **shown)
+
+    def _within(self, config: RunnableConfig | None, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What is `given` to a call, with whose turn it is and whether the chat writes it, as the run tells."""
+        config = ensure_config(config)
+        ids = {name: getattr(self, name) if given.get(name) is None else given[name] for name in _IDS}
+        scope = scope_in(config, who="ChatMemOS", **ids)
+        told = {**given, "user_id": scope.user_id, "conversation_id": scope.conversation_id}
+        history = config.get("configurable", {}).get("message_history")  # of a RunnableWithMessageHistory around
+        if getattr(history, "writes_to_memos", False):
+            told["add_message_on_answer"] = self._unless_written(told)
+        return told
+
+    def _call(self, kind: type[C], messages: Sequence[BaseMessage], given: Mapping[str, Any]) -> C:
+        """The call, checked. Raises `Invalid`, and `Unsupported` for what is no text."""
+        told = {name: value for name, value in self._within(None, known(given)).items() if value is not None}
+        asked = question_in(messages, told.get("system_prompt", self.system_prompt))
+        self._tell_of(asked.left_out)
+        writes = told.get("add_message_on_answer", self.add_message_on_answer)
+        if is_recorded_around():
+            writes = False
+        elif is_from_history(messages):
+            writes = self._unless_written(told)
+        members = {name: told.get(name, getattr(self, name)) for name in OPTIONS}
+        members |= {"query": asked.query, "system_prompt": asked.system, "add_message_on_answer": writes}
+        whose = {"user_id": told["user_id"], "conversation_id": told.get("conversation_id") or new_conversation()}
+        return call_of(kind, told.get("model", self.model), {**members, **whose})
+
+    def _unless_written(self, told: Mapping[str, Any]) -> bool:
+        """False, since a history writes the turn; warns once where the chat was to write it too."""
+        writes = told.get("add_message_on_answer")
+        if (self.add_message_on_answer if writes is None else writes) and not is_recorded_around():
+            self._warn_once(_BESIDE_HISTORY)
+        return False
+
+    def _tell_of(self, left_out: int) -> None:
+        if not left_out:
+            return
+        if self.history_policy == "raise":
+            raise Invalid(_LEFT_OUT, field="messages", rule="history_policy")
+        if self.history_policy == "warn":
+            self._warn_once(_LEFT_OUT)
+        _log.debug("%s (%d messages)", _LEFT_OUT, left_out)
+
+    def _warn_once(self, words: str) -> None:
+        with self._lock:
+            warned = words in self._warned
+            self._warned.add(words)
+        if not warned:
+            _log.warning(words)
+
+    def _given_back(self) -> MemOS | None:
+        """The client to be closed, if any."""
+        with self._lock:
+            opened = self._opened.pop() if self._opened else None
+        return opened if opened is not None and give_back(opened) else None
+
+
+def known(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`given`, if a call takes all of it. Raises `Invalid`."""
+    if unknown := given.keys() - _CALL:
+        raise Invalid("ChatMemOS: is no parameter of a call", field=min(unknown), rule="extra_forbidden")
+    return given
+
+
+def _check(members: Mapping[str, Any], names: Set[str]) -> None:
+    """Raises `Invalid` for what no call could be made of."""
+    if unknown := members.keys() - names:
+        raise Invalid("ChatMemOS: is no parameter of it", field=min(unknown), rule="extra_forbidden")
+    if members.get("cache"):
+        raise Invalid("ChatMemOS: an answer depends on what is remembered: leave cache out", field="cache")
+    stops_of(members.get("stop"))
+    ids = {name: "any" if members.get(name) is None else members[name] for name in _IDS}
+    told = {name: members.get(name) for name in (*OPTIONS, "system_prompt", "add_message_on_answer")}
+    call_of(Chat, members.get("model"), {**told, **ids, "query": "?"})
+
+
+def _connected(members: Mapping[str, Any]) -> MemOS:
+    """Of the instance's own where it has a key or an address, else shared."""
+    address, key = members.get("base_url"), members.get("api_key")
+    return borrow() if address is None and key is None else connect(address, api_key=key)
+
+
+def _retry(client: MemOS, most: int | None) -> Retry | None:
+    return None if most is None else replace(client.retry, tries=most + 1)
