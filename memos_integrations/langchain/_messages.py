@@ -1,19 +1,15 @@
 """LangChain's messages and ours."""
 
 import json
-import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from memos_integrations.langchain._own_tool import any_protocol
-from memos_integrations.memory.prompt import PROTOCOL, strip
+from memos_integrations.memory.prompt import strip
 from memos_integrations.memory.record import Asked, Said
 
 __all__ = ["asked_in", "index_of", "said_in", "spoken_before", "with_protocol", "with_text_before", "words_of"]
-
-_PROTOCOLS = re.compile(f"{re.escape(PROTOCOL)}|{any_protocol()}")
 
 
 def asked_in(messages: Sequence[BaseMessage]) -> HumanMessage | None:
@@ -27,7 +23,7 @@ def _is_asked(message: BaseMessage) -> bool:
 
 def words_of(message: BaseMessage) -> str:
     """A message's own text: without what we set before a model, which a model may repeat and a user paste."""
-    return _PROTOCOLS.sub("", strip(str(message.text)))
+    return strip(str(message.text))
 
 
 def index_of(messages: Sequence[BaseMessage], message_id: str | None) -> int | None:

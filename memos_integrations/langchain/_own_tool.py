@@ -7,7 +7,7 @@ from langchain_core.tools import BaseTool
 from memos_integrations.errors import Invalid
 from memos_integrations.memory.prompt import TOOL_PROTOCOL
 
-__all__ = ["any_protocol", "protocol_of", "tool_name"]
+__all__ = ["protocol_of", "tool_name"]
 
 _UNNAMED = "MemOSMiddleware"
 _CALLED = "search_memory"  # as the protocol says
@@ -27,8 +27,3 @@ def tool_name(instance: str) -> str:
 def protocol_of(tool: BaseTool) -> str:
     """The protocol that names this tool; the same at each call."""
     return TOOL_PROTOCOL.replace(_CALLED, tool.name)
-
-
-def any_protocol() -> str:
-    """What matches the protocol of any instance's tool, as a regular expression."""
-    return re.escape(TOOL_PROTOCOL).replace(_CALLED, f"{_CALLED}(?:_{_NAME.pattern})?")
