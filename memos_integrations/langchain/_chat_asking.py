@@ -4,8 +4,7 @@ import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self, TypeVar
 
 from langchain_core.caches import BaseCache
 from langchain_core.language_models import BaseChatModel, LangSmithParams
@@ -14,17 +13,17 @@ from langchain_core.runnables import RunnableConfig, ensure_config
 from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, ValidationError
 
 from memos_integrations._connect import borrow, connect, give_back
-from memos_integrations.client import MemOS, Retry
+from memos_integrations.client import MemOS
 from memos_integrations.errors import Invalid
-from memos_integrations.langchain._chat_request import OPTIONS, call_of, question_in, stops_of
-from memos_integrations.langchain._closing import Closing
+from memos_integrations.langchain._chat_request import question_in
 from memos_integrations.langchain._identity import scope_in
 from memos_integrations.langchain._writers import is_from_history, is_recorded_around
+from memos_integrations.memory.asking import OPTIONS, ChatFields, Warned, check_fields
+from memos_integrations.memory.closing import Closing
 from memos_integrations.memory.handed import client_of
 from memos_integrations.memory.scope import new_conversation
 from memos_integrations.wire.calls import Chat, StreamChat
 from memos_integrations.wire.checks import invalid
-from memos_integrations.wire.filters import OneGroup
 
 __all__ = ["Asking", "known"]
 
@@ -35,9 +34,8 @@ _CALL: Final = {*OPTIONS, "model", "user_id", "conversation_id", "system_prompt"
     "tags"  # which are the run's, and LangChain's
 }
 _IDS: Final = ("user_id", "conversation_id")
-_LEFT_OUT: Final = "ChatMemOS: messages beside the last of the user's are not sent: MemOS keeps the conversation"
 _BESIDE_HISTORY: Final = (
-    "ChatMemOS: a history of ours writes this conversation, so the chat does not: make the model with "
+    "a history of ours writes this conversation, so the chat does not: make the model with "
     "add_message_on_answer=False beside a history"
 )
 
@@ -46,39 +44,19 @@ def _secret(key: SecretStr | str | None) -> SecretStr | None:
     return SecretStr(key) if isinstance(key, str) else key
 
 
-class Asking(Closing, BaseChatModel):
+class Asking(Closing, ChatFields, BaseChatModel):
     """The parameters of `ChatMemOS`, and the call that comes of them, of a run and of what the run asks."""
 
     client: MemOS | None = Field(default=None, exclude=True, kw_only=False)
-    model: str | None = None
     user_id: str | None = None
-    conversation_id: str | None = None
-    agent_id: str | None = None
-    app_id: str | None = None
-    info: Mapping[str, Any] | None = None
-    system_prompt: str | None = None
-    temperature: float | None = None
-    max_tokens: int | None = None
-    top_p: float | None = None
-    filter: OneGroup | None = None
-    knowledgebase_ids: list[str] | None = None
-    relativity: float | None = None
-    memory_limit_number: int | None = None
-    include_preference: bool | None = None
-    preference_limit_number: int | None = None
-    add_message_on_answer: bool = True
-    history_policy: Literal["server", "warn", "raise"] = "server"
-    stop: list[str] | None = None
     streaming: bool = False
-    timeout: float | None = Field(default=None, gt=0, le=86_400, allow_inf_nan=False)
-    max_retries: int | None = Field(default=None, ge=0)
     api_key: Annotated[SecretStr | str | None, AfterValidator(_secret)] = Field(default=None, exclude=True)
     base_url: str | None = Field(default=None, exclude=True)
     cache: BaseCache | bool | None = Field(default=False, exclude=True)
 
     _memos: MemOS = PrivateAttr()
     _opened: list[MemOS] = PrivateAttr(default_factory=list)  # shared by copies, so that it is given back once
-    _warned: set[str] = PrivateAttr(default_factory=set)
+    _warned: Warned = PrivateAttr(default_factory=lambda: Warned("ChatMemOS", _log))
     _lock: Any = PrivateAttr(default_factory=threading.Lock)
 
     if not TYPE_CHECKING:
@@ -95,7 +73,7 @@ class Asking(Closing, BaseChatModel):
                     opened.close()
                 raise invalid(error, "ChatMemOS") from None
             self._opened.extend([opened] if client is None else [])
-            self._memos = opened.with_options(deadline=self.timeout, retry=_retry(opened, self.max_retries))
+            self._memos = self._patient(opened)
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """A copy on the same client: connections can't be copied."""
@@ -132,39 +110,21 @@ class Asking(Closing, BaseChatModel):
         """The call, checked. Raises `Invalid`, and `Unsupported` for what is no text."""
         told = {name: value for name, value in self._within(None, known(given)).items() if value is not None}
         asked = question_in(messages, told.get("system_prompt", self.system_prompt))
-        self._tell_of(asked.left_out)
+        self._warned.tell_of(asked.left_out, self.history_policy)
         writes = told.get("add_message_on_answer", self.add_message_on_answer)
         if is_recorded_around():
             writes = False
         elif is_from_history(messages):
             writes = self._unless_written(told)
-        members = {name: told.get(name, getattr(self, name)) for name in OPTIONS}
-        members |= {"query": asked.query, "system_prompt": asked.system, "add_message_on_answer": writes}
-        whose = {"user_id": told["user_id"], "conversation_id": told.get("conversation_id") or new_conversation()}
-        return call_of(kind, told.get("model", self.model), {**members, **whose})
+        conversation = told.get("conversation_id") or new_conversation()
+        return self._call_of(kind, asked, told, writes=writes, conversation_id=conversation)
 
     def _unless_written(self, told: Mapping[str, Any]) -> bool:
         """False, since a history writes the turn; warns once where the chat was to write it too."""
         writes = told.get("add_message_on_answer")
         if (self.add_message_on_answer if writes is None else writes) and not is_recorded_around():
-            self._warn_once(_BESIDE_HISTORY)
+            self._warned.warn(_BESIDE_HISTORY)
         return False
-
-    def _tell_of(self, left_out: int) -> None:
-        if not left_out:
-            return
-        if self.history_policy == "raise":
-            raise Invalid(_LEFT_OUT, field="messages", rule="history_policy")
-        if self.history_policy == "warn":
-            self._warn_once(_LEFT_OUT)
-        _log.debug("%s (%d messages)", _LEFT_OUT, left_out)
-
-    def _warn_once(self, words: str) -> None:
-        with self._lock:
-            warned = words in self._warned
-            self._warned.add(words)
-        if not warned:
-            _log.warning(words)
 
     def _given_back(self) -> MemOS | None:
         """The client to be closed, if any."""
@@ -182,21 +142,12 @@ def known(given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _check(members: Mapping[str, Any], names: Set[str]) -> None:
     """Raises `Invalid` for what no call could be made of."""
-    if unknown := members.keys() - names:
-        raise Invalid("ChatMemOS: is no parameter of it", field=min(unknown), rule="extra_forbidden")
+    check_fields("ChatMemOS", members, names)
     if members.get("cache"):
         raise Invalid("ChatMemOS: an answer depends on what is remembered: leave cache out", field="cache")
-    stops_of(members.get("stop"))
-    ids = {name: "any" if members.get(name) is None else members[name] for name in _IDS}
-    told = {name: members.get(name) for name in (*OPTIONS, "system_prompt", "add_message_on_answer")}
-    call_of(Chat, members.get("model"), {**told, **ids, "query": "?"})
 
 
 def _connected(members: Mapping[str, Any]) -> MemOS:
     """Of the instance's own where it has a key or an address, else shared."""
     address, key = members.get("base_url"), members.get("api_key")
     return borrow() if address is None and key is None else connect(address, api_key=key)
-
-
-def _retry(client: MemOS, most: int | None) -> Retry | None:
-    return None if most is None else replace(client.retry, tries=most + 1)

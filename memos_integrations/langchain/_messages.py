@@ -6,7 +6,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from memos_integrations.memory.prompt import strip
+from memos_integrations.memory.prompt import unsaid
 from memos_integrations.memory.record import Asked, Said
 
 __all__ = ["asked_in", "index_of", "said_in", "spoken_before", "with_protocol", "with_text_before", "words_of"]
@@ -23,7 +23,7 @@ def _is_asked(message: BaseMessage) -> bool:
 
 def words_of(message: BaseMessage) -> str:
     """A message's own text: without what we set before a model, which a model may repeat and a user paste."""
-    return strip(str(message.text))
+    return unsaid(str(message.text))
 
 
 def index_of(messages: Sequence[BaseMessage], message_id: str | None) -> int | None:

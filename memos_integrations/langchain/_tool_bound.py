@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from memos_integrations._connect import borrow, give_back
 from memos_integrations.client import MemOS
 from memos_integrations.errors import Invalid
-from memos_integrations.langchain._closing import Closing
 from memos_integrations.langchain._identity import Resolver, scope_in
+from memos_integrations.memory.closing import Closing
 from memos_integrations.memory.handed import client_of
 from memos_integrations.memory.offers import mended
 from memos_integrations.memory.scope import Scope

@@ -17,9 +17,9 @@ from memos_integrations.langchain._chain_answer import joined, whole
 from memos_integrations.langchain._chain_input import Keys, Manner, leaves_out
 from memos_integrations.langchain._chain_memory import Memory, Run
 from memos_integrations.langchain._chain_shape import Shaped
-from memos_integrations.langchain._closing import Closing
 from memos_integrations.langchain._events import tell_stream
 from memos_integrations.langchain._identity import Resolver
+from memos_integrations.memory.closing import Closing
 from memos_integrations.memory.handed import client_of, one_of, reader_zone
 from memos_integrations.memory.recall import Recall, RecallOptions
 from memos_integrations.memory.scope import Scope

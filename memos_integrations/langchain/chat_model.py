@@ -13,7 +13,8 @@ from langchain_core.runnables import RunnableConfig
 from memos_integrations.errors import Unsupported
 from memos_integrations.langchain._chat_answer import Saying, whole
 from memos_integrations.langchain._chat_asking import Asking, known
-from memos_integrations.langchain._chat_request import stops_of
+from memos_integrations.memory.answering import acut_events, cut_events, cut_text
+from memos_integrations.memory.asking import stops_of
 from memos_integrations.wire.calls import Chat, StreamChat
 
 __all__ = ["ChatMemOS"]
@@ -129,8 +130,8 @@ class ChatMemOS(Asking):
         **kwargs: Any,
     ) -> ChatResult:
         del run_manager
-        call, stops = self._call(Chat, messages, kwargs), stops_of(stop or self.stop)
-        return whole(self._memos.send(call).response, call.model_name, stops)
+        call, stops = self._call(Chat, messages, kwargs), self._stops(stop)
+        return whole(cut_text(self._memos.send(call).response, stops), call.model_name)
 
     async def _agenerate(
         self,
@@ -140,8 +141,8 @@ class ChatMemOS(Asking):
         **kwargs: Any,
     ) -> ChatResult:
         del run_manager
-        call, stops = self._call(Chat, messages, kwargs), stops_of(stop or self.stop)
-        return whole((await self._memos.aio.send(call)).response, call.model_name, stops)
+        call, stops = self._call(Chat, messages, kwargs), self._stops(stop)
+        return whole(cut_text((await self._memos.aio.send(call)).response, stops), call.model_name)
 
     def _stream(
         self,
@@ -151,15 +152,13 @@ class ChatMemOS(Asking):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         call = self._call(StreamChat, messages, kwargs)
-        saying = Saying(call.model_name, stops_of(stop or self.stop))
-        with closing(self._memos.stream(call)) as events:
-            for event in events:
-                if (chunk := saying.chunk(event)) is not None:
-                    if run_manager:
-                        run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
-                    yield chunk
-                if saying.over and not call.add_message_on_answer:
-                    break  # else on to the end: MemOS writes what was heard so far
+        saying = Saying(call.model_name)
+        with closing(cut_events(self._memos, call, self._stops(stop))) as pieces:
+            for piece in pieces:
+                chunk = saying.chunk(piece)
+                if run_manager:
+                    run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
+                yield chunk
         yield saying.last()
 
     async def _astream(
@@ -170,13 +169,14 @@ class ChatMemOS(Asking):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         call = self._call(StreamChat, messages, kwargs)
-        saying = Saying(call.model_name, stops_of(stop or self.stop))
-        async with aclosing(self._memos.aio.stream(call)) as events:
-            async for event in events:
-                if (chunk := saying.chunk(event)) is not None:
-                    if run_manager:
-                        await run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
-                    yield chunk
-                if saying.over and not call.add_message_on_answer:
-                    break  # else on to the end: MemOS writes what was heard so far
+        saying = Saying(call.model_name)
+        async with aclosing(acut_events(self._memos, call, self._stops(stop))) as pieces:
+            async for piece in pieces:
+                chunk = saying.chunk(piece)
+                if run_manager:
+                    await run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
+                yield chunk
         yield saying.last()
+
+    def _stops(self, given: list[str] | None) -> tuple[str, ...]:
+        return stops_of("ChatMemOS", given or self.stop)

@@ -20,10 +20,10 @@ from langchain_core.messages import BaseMessage
 from memos_integrations._connect import borrow, give_back
 from memos_integrations.client import Degraded, MemOS, aside, surely
 from memos_integrations.errors import Invalid, MemOSError, Refused
-from memos_integrations.langchain._closing import Closing
 from memos_integrations.langchain._stored import batches, in_order, joined, restored, to_store
 from memos_integrations.langchain._view import InLine, Told, View, in_line, on_the_way
 from memos_integrations.memory.breaker import Attempt, Breaker, Skipped
+from memos_integrations.memory.closing import Closing
 from memos_integrations.memory.handed import client_of, one_of
 from memos_integrations.memory.outbox import Outbox
 from memos_integrations.memory.record import put

@@ -18,7 +18,6 @@ from typing_extensions import Unpack
 from memos_integrations._connect import borrow, give_back
 from memos_integrations.client import MemOS, surely
 from memos_integrations.errors import Invalid
-from memos_integrations.langchain._closing import Closing
 from memos_integrations.langchain._events import tell_stream
 from memos_integrations.langchain._identity import Resolver, conversation_of, user_of
 from memos_integrations.langchain._messages import with_protocol
@@ -27,6 +26,7 @@ from memos_integrations.langchain._placing import placed
 from memos_integrations.langchain._remembered import aremembered, remembered
 from memos_integrations.langchain._turn import Turn, begin, ended, key_of, name_of, text_of, unwritten
 from memos_integrations.langchain._writers import is_recorded_around, recording
+from memos_integrations.memory.closing import Closing
 from memos_integrations.memory.handed import client_of, one_of, reader_zone
 from memos_integrations.memory.prompt import render
 from memos_integrations.memory.recall import NOTHING, Recall, RecallOptions

@@ -1,11 +1,8 @@
 """What MemOS knows of a user, as LangChain's documents."""
 
-import json
 import threading
-from collections.abc import Collection, Mapping, Sequence
-from itertools import chain, islice, zip_longest
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
-from uuid import uuid4
 
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
@@ -16,21 +13,18 @@ from pydantic import Field, PrivateAttr, ValidationError
 from memos_integrations._connect import borrow, give_back
 from memos_integrations.client import MemOS
 from memos_integrations.errors import Invalid
-from memos_integrations.langchain._closing import Closing
 from memos_integrations.langchain._identity import Resolver, scope_in
-from memos_integrations.memory.handed import client_of, one_of
+from memos_integrations.memory.closing import Closing
+from memos_integrations.memory.handed import client_of
+from memos_integrations.memory.ranked import Kind, Wanted, kinds_of, retrieved_once
 from memos_integrations.memory.recall import Recall
 from memos_integrations.memory.scope import Scope
-from memos_integrations.wire.answers import Fact, Found, Preference, ToolMemory
-from memos_integrations.wire.call import MAX_LIST
+from memos_integrations.wire.answers import Found
 from memos_integrations.wire.checks import invalid
 from memos_integrations.wire.filters import Filters
 
 __all__ = ["MemOSRetriever"]
 
-Kind = Literal["fact", "preference", "tool"]
-_KINDS: tuple[Kind, ...] = ("fact", "preference", "tool")
-_OF_A_BASE = "default_session"  # contract §3.1: the conversation of what came from a knowledge base
 _CONFIG = "memos_config"  # the run's, on its way from invoke to the search
 
 
@@ -105,7 +99,7 @@ class MemOSRetriever(Closing, BaseRetriever):
         options: dict[str, Any] = {"filter": filter, "knowledgebase_ids": knowledgebase_ids, "relativity": relativity}
         options |= {"recall_seconds": recall_seconds, "on_error": on_error}
         numbers = {"k": k, "fact_k": fact_k, "preference_k": preference_k, "tool_k": tool_k}
-        _policy(_limits(_kinds(include), numbers), options)
+        Wanted.of(kinds_of(include), **numbers).recall(**options)
         opened = borrow() if client is None else client_of(client, "MemOSRetriever")
         members = {"user_id": user_id, "conversation_id": conversation_id, "include": include, **numbers, **options}
         try:
@@ -135,41 +129,38 @@ class MemOSRetriever(Closing, BaseRetriever):
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun, k: int | None = None, **kwargs: Any
     ) -> list[Document]:
         del run_manager
-        most, limits, scope = self._asking(k, kwargs)
-        found = self._policy(limits).found(self.client, scope, turn=_once(), text=query)
-        return self._documents(found, limits, most)
+        wanted, scope = self._asking(k, kwargs)
+        found = self._policy(wanted).found(self.client, scope, turn=retrieved_once(), text=query)
+        return self._documents(wanted, found)
 
     async def _aget_relevant_documents(
         self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun, k: int | None = None, **kwargs: Any
     ) -> list[Document]:
         del run_manager
-        most, limits, scope = self._asking(k, kwargs)
-        found = await self._policy(limits).afound(self.client, scope, turn=_once(), text=query)
-        return self._documents(found, limits, most)
+        wanted, scope = self._asking(k, kwargs)
+        found = await self._policy(wanted).afound(self.client, scope, turn=retrieved_once(), text=query)
+        return self._documents(wanted, found)
 
-    def _asking(self, k: int | None, given: dict[str, Any]) -> tuple[int, dict[Kind, int], Scope]:
+    def _asking(self, k: int | None, given: dict[str, Any]) -> tuple[Wanted, Scope]:
         config = given.pop(_CONFIG, None) or ensure_config()
         if unknown := given.keys() - {"verbose"}:
             raise Invalid(f"MemOSRetriever: a call takes k alone (given: {len(unknown)} more)", field=min(unknown))
-        most = self.k if k is None else k
-        numbers = {"k": most, "fact_k": self.fact_k, "preference_k": self.preference_k, "tool_k": self.tool_k}
-        scope = scope_in(config, who="MemOSRetriever", user_id=self.user_id, conversation_id=self.conversation_id)
-        return most, _limits(self.include, numbers), scope
-
-    def _policy(self, limits: Mapping[Kind, int]) -> Recall:
-        names = ("filter", "knowledgebase_ids", "relativity", "recall_seconds", "on_error")
-        return _policy(limits, {name: getattr(self, name) for name in names})
-
-    def _documents(self, found: Found, limits: Mapping[Kind, int], k: int) -> list[Document]:
-        """By rank, one of each kind in turn."""
-        bases = bool(self.knowledgebase_ids)
-        documents = {
-            "fact": (_of_fact(fact, bases) for fact in found.memory_detail_list),
-            "preference": map(_of_preference, found.preference_detail_list),
-            "tool": map(_of_tool, found.tool_memory_detail_list),
+        numbers = {
+            "k": self.k if k is None else k,
+            "fact_k": self.fact_k,
+            "preference_k": self.preference_k,
+            "tool_k": self.tool_k,
         }
-        kinds = [islice(filter(_says_something, documents[kind]), most) for kind, most in limits.items()]
-        return list(islice(filter(None, chain.from_iterable(zip_longest(*kinds))), k))
+        scope = scope_in(config, who="MemOSRetriever", user_id=self.user_id, conversation_id=self.conversation_id)
+        return Wanted.of(self.include, **numbers), scope
+
+    def _policy(self, wanted: Wanted) -> Recall:
+        names = ("filter", "knowledgebase_ids", "relativity", "recall_seconds", "on_error")
+        return wanted.recall(**{name: getattr(self, name) for name in names})
+
+    def _documents(self, wanted: Wanted, found: Found) -> list[Document]:
+        best = wanted.best(found, bases=bool(self.knowledgebase_ids))
+        return [Document(id=memory.id, page_content=memory.text, metadata=memory.metadata) for memory in best]
 
     def _given_back(self) -> MemOS | None:
         """The client to be closed, if any."""
@@ -178,79 +169,6 @@ class MemOSRetriever(Closing, BaseRetriever):
         return borrowed if borrowed is not None and give_back(borrowed) else None
 
 
-def _once() -> str:
-    """A turn of its own: two calls with the same query are two searches."""
-    return f"retriever {uuid4()}"
-
-
 def _check_names(langchains: Mapping[str, Any]) -> None:
     if unknown := langchains.keys() - BaseRetriever.model_fields.keys():
         raise Invalid("MemOSRetriever: is no parameter of it", field=min(unknown), rule="extra_forbidden")
-
-
-def _kinds(include: Sequence[Kind]) -> tuple[Kind, ...]:
-    if isinstance(include, str) or not isinstance(include, Sequence) or not include:
-        raise Invalid(f"include takes several of {', '.join(_KINDS)}", field="include")
-    for kind in include:
-        one_of("include", kind, _KINDS)
-    return tuple(include)
-
-
-def _limits(include: Collection[Kind], numbers: Mapping[str, int | None]) -> dict[Kind, int]:
-    """How many of each kind to ask for: all of k where nothing else is said, since it may be the only one found."""
-    for name, number in numbers.items():
-        if number is not None and (type(number) is not int or not 1 <= number <= MAX_LIST):
-            raise Invalid(f"{name} is a whole number from 1 to {MAX_LIST}", field=name, rule="range")
-    own = {kind: numbers[f"{kind}_k"] for kind in _KINDS}
-    if idle := [kind for kind, number in own.items() if number is not None and kind not in include]:
-        raise Invalid(f'{idle[0]}_k is given, but include leaves "{idle[0]}" out', field=f"{idle[0]}_k")
-    k = numbers["k"] or 0
-    return {kind: min(k, own[kind] or k) for kind in include}
-
-
-def _policy(limits: Mapping[Kind, int], options: Mapping[str, Any]) -> Recall:
-    return Recall(
-        memory_limit_number=limits.get("fact", 0),
-        preference_limit_number=limits.get("preference", 0),
-        include_preference="preference" in limits,
-        tool_memory_limit_number=limits.get("tool"),
-        include_tool_memory=True if "tool" in limits else None,
-        **options,
-    )
-
-
-def _says_something(document: Document) -> bool:
-    return bool(document.page_content.strip())
-
-
-def _of_fact(fact: Fact, bases: bool) -> Document:
-    more: dict[str, Any] = {"tags": list(fact.tags)} if fact.tags else {}
-    if bases and fact.conversation_id == _OF_A_BASE:
-        more["knowledgebase"] = True
-    return _document(fact, "fact", fact.memory_value or fact.memory_key, more)
-
-
-def _of_preference(preference: Preference) -> Document:
-    more = {"preference_type": preference.preference_type}
-    return _document(preference, "preference", preference.preference, more)
-
-
-def _of_tool(tool: ToolMemory) -> Document:
-    value = tool.tool_value
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) if value else ""
-    used = [dict(status) for status in tool.tool_used_status]
-    more = {"tool_type": tool.tool_type, "tool_value": value, "tool_used_status": used}
-    return _document(tool, "tool", tool.experience.strip() or text, more)
-
-
-def _document(memory: Fact | Preference | ToolMemory, kind: Kind, text: str, more: Mapping[str, Any]) -> Document:
-    metadata = {
-        "id": memory.id,
-        "kind": kind,
-        "score": memory.relativity,
-        "create_time": memory.create_time,
-        "update_time": memory.update_time,
-        "conversation_id": memory.conversation_id,
-    }
-    there = {name: value for name, value in more.items() if value}
-    return Document(id=memory.id, page_content=text, metadata={**metadata, **there})

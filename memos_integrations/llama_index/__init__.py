@@ -4,8 +4,12 @@ Needs the extra: `pip install 'memos-integrations[llama-index]'`.
 """
 
 try:
+    from memos_integrations.llama_index.block import MemOSMemoryBlock
     from memos_integrations.llama_index.events import MemOSDegradedEvent, MemOSRecallEvent, MemOSWriteEvent
+    from memos_integrations.llama_index.llm import MemOSLLM
     from memos_integrations.llama_index.memory import MemOSMemory
+    from memos_integrations.llama_index.retriever import MemOSRetriever
+    from memos_integrations.llama_index.tools import MemOSToolSpec
 except ModuleNotFoundError as missing:
     if (missing.name or "").partition(".")[0] != "llama_index":
         raise
@@ -14,4 +18,13 @@ except ModuleNotFoundError as missing:
         "pip install 'memos-integrations[llama-index]'"
     ) from missing
 
-__all__ = ["MemOSDegradedEvent", "MemOSMemory", "MemOSRecallEvent", "MemOSWriteEvent"]
+__all__ = [
+    "MemOSDegradedEvent",
+    "MemOSLLM",
+    "MemOSMemory",
+    "MemOSMemoryBlock",
+    "MemOSRecallEvent",
+    "MemOSRetriever",
+    "MemOSToolSpec",
+    "MemOSWriteEvent",
+]

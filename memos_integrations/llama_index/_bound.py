@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr
 
 from memos_integrations._connect import borrow
 from memos_integrations.client import MemOS
-from memos_integrations.errors import MemOSError
+from memos_integrations.errors import Invalid, MemOSError
 from memos_integrations.llama_index._clients import client_named, let_go, name_of
 from memos_integrations.llama_index.events import dispatch
 from memos_integrations.memory.handed import client_of, reader_zone
@@ -42,6 +42,18 @@ class Bound(BaseMemory):
         self._deliver(client)
         return self
 
+    def flush(self, timeout: float | None = None) -> int:
+        """Waits until the client's outbox has delivered what it has, `timeout` seconds at most (None: the client's
+        deadline); how many entries are left. Without a client: how many messages wait for one.
+        """
+        client = self._bound()
+        return self._waiting() if client is None else client.flush(timeout)
+
+    async def aflush(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - the bound of a thread's work
+        """The same without blocking the loop."""
+        client = await self._abound()
+        return self._waiting() if client is None else await client.aio.flush(timeout)
+
     def close(self) -> None:
         """Closes the client that this memory opened, when no other has it too; one it was handed is the caller's."""
         if (client := self._given_back()) is not None:
@@ -55,6 +67,22 @@ class Bound(BaseMemory):
     @abstractmethod
     def _deliver(self, client: MemOS | None) -> None:
         """Puts into the outbox what is new."""
+
+    def _beside(self, other: "Bound") -> Self:
+        """With the client of another memory; without one, like that memory, until it is found."""
+        if other._borrowed is not None:  # noqa: SLF001 - of its own class, as below
+            return self._open(self.address)
+        client = other._known()  # noqa: SLF001
+        return self if client is None else self.attach(client)
+
+    @abstractmethod
+    def _waiting(self) -> int:
+        """How many messages no outbox has."""
+
+    def _needed(self, client: MemOS | None) -> MemOS:
+        if client is None:
+            raise Invalid("this memory was restored without a client: call attach(client) first", field="client")
+        return client
 
     def _bound(self) -> MemOS | None:
         """The client; a restored memory finds its own again, or goes without until one is attached."""

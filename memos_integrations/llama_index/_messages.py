@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterator
+from typing import Any
 
-from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock, ToolCallBlock
+from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
 
 from memos_integrations.memory.record import Asked
 
@@ -21,15 +23,30 @@ def text_of(message: ChatMessage) -> str:
 
 
 def calls_in(message: ChatMessage) -> tuple[Asked, ...]:
-    """The tools that a model asks for in it, in the present form (blocks)."""
-    blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
-    return tuple(Asked(block.tool_call_id or "", block.tool_name, _json(block.tool_kwargs)) for block in blocks)
+    """The tools that a model asks for in it, in the present form (blocks) or the older one (additional_kwargs)."""
+    blocks: list[Any] = [block for block in message.blocks if getattr(block, "block_type", "") == "tool_call"]
+    calls = [Asked(block.tool_call_id or "", block.tool_name, _json(block.tool_kwargs)) for block in blocks]
+    return tuple(calls or _older(message.additional_kwargs.get("tool_calls")))
 
 
 def result_in(message: ChatMessage) -> tuple[str, str] | None:
     """A tool's result in it: the id of its call, and its words."""
     call = message.additional_kwargs.get("tool_call_id")
     return (call, text_of(message)) if message.role == MessageRole.TOOL and isinstance(call, str) else None
+
+
+def _older(calls: Any) -> Iterator[Asked]:
+    """Calls as providers' packages keep them: `ToolSelection`, or OpenAI's objects and members."""
+    for call in calls if isinstance(calls, list | tuple) else ():
+        inner = _member(call, "function") or call
+        tool = _member(call, "tool_name") or _member(inner, "name")
+        arguments = _member(call, "tool_kwargs") or _member(inner, "arguments") or {}
+        if isinstance(tool, str):
+            yield Asked(str(_member(call, "tool_id") or _member(call, "id") or ""), tool, _json(arguments))
+
+
+def _member(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else getattr(value, name, None)
 
 
 def _json(arguments: object) -> str:

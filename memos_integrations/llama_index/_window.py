@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock, ThinkingBlock
+from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
 
 __all__ = ["window"]
 
@@ -37,11 +37,10 @@ def _tokens(message: ChatMessage) -> int:
 def _block_tokens(block: object) -> int:
     if isinstance(block, TextBlock):
         return _worth(block.text)
-    if isinstance(block, ThinkingBlock):
-        return _worth(block.content or "")
-    if getattr(block, "block_type", "") == "tool_call":
-        return _worth(str(block))
-    return _MEDIUM
+    kind = getattr(block, "block_type", "")  # not every llama-index-core that we work with has these classes
+    if kind == "thinking":
+        return _worth(getattr(block, "content", None) or "")
+    return _worth(str(block)) if kind == "tool_call" else _MEDIUM
 
 
 def _worth(text: str) -> int:

@@ -5,7 +5,7 @@ import hashlib
 import os
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -61,16 +61,19 @@ class Queue(File):
             found = self.execute("select number from destination where address = ? and account = ?", values)
             return int(found.fetchone()[0])
 
-    def put(self, destination: int, call: AddMessage, turn: str | None, now: float) -> tuple[int, bool]:
+    def put(
+        self, destination: int, call: AddMessage, turn: str | None, now: float, beside: Collection[str] = ()
+    ) -> tuple[int, bool]:
         """Puts `call` in line, and closes the turn of that name: what of it was handed in before is left out.
 
-        The number of messages put, and whether nothing of the conversation was in line before. Raises `OutboxFull`.
+        The number of messages put, and whether nothing of the conversation was in line before. `beside`: see Outbox.
+        Raises `OutboxFull`.
         """
         name = None if turn is None else self.digest(turn)
         with self.writing():
             self._check_room(now)
             conversation, due = self._conversation(destination, call)
-            released = not (name and self._spoken(conversation, name)) and self._release_open(conversation, now)
+            released = not (name and self._spoken(conversation, name)) and self._release_open(conversation, now, beside)
             if name is None:
                 put = self._insert(conversation, WAITING, None, call, now)
             else:
@@ -79,15 +82,24 @@ class Queue(File):
                 self._make_due(conversation, now)
         return put, (put > 0 or released) and due is None
 
-    def open(self, destination: int, call: AddMessage, turn: str, now: float, *, reused: bool = False) -> bool:
-        """Keeps the user's words of a turn without an answer; whether earlier ones go alone. `reused`: see Outbox."""
+    def open(
+        self,
+        destination: int,
+        call: AddMessage,
+        turn: str,
+        now: float,
+        *,
+        reused: bool = False,
+        beside: Collection[str] = (),
+    ) -> bool:
+        """Keeps the user's words of a turn without an answer; whether others go alone now. The rest: see Outbox."""
         name = self.digest(turn)
         with self.writing():
             self._check_room(now)
             conversation, _ = self._conversation(destination, call)
             if self._spoken(conversation, name) and not (reused and self._entry(conversation, name) is None):
                 return False
-            released = self._release_open(conversation, now)
+            released = self._release_open(conversation, now, beside)
             self._insert(conversation, OPEN, name, call, now)
             self._note_spoken(conversation, name, [self._print(message) for message in call.turns], now)
         return released
@@ -178,13 +190,16 @@ class Queue(File):
             self.execute(new, (conversation, state, turn, body, len(part.turns), now))
         return len(call.turns)
 
-    def _release_open(self, conversation: int, now: float) -> bool:
-        """Lets the conversation's open turns go alone, since another one begins; whether there were any."""
-        alone = "update entry set state = 'waiting', turn = null where conversation = ? and state = 'open'"
-        released = self.execute(alone, (conversation,)).rowcount > 0
+    def _release_open(self, conversation: int, now: float, beside: Collection[str]) -> bool:
+        """Lets the conversation's open turns but those go alone, since another one begins; whether there were any."""
+        stay = {self.digest(turn) for turn in beside}
+        opened = "select number, turn from entry where conversation = ? and state = 'open'"
+        rows = self.execute(opened, (conversation,)).fetchall()
+        released = [(number,) for number, turn in rows if turn not in stay]
+        self.execute_many("update entry set state = 'waiting', turn = null where number = ?", released)
         if released:
             self._make_due(conversation, now)
-        return released
+        return bool(released)
 
     def _make_due(self, conversation: int, now: float) -> None:
         self.execute(

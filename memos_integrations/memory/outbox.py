@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -70,36 +70,36 @@ class Outbox:
         """The outbox of `client`, opened now if need be, which reads and writes a file."""
         return client.share(Outbox, lambda: Outbox(client))
 
-    def put(self, call: AddMessage, turn: str | None = None) -> int:
+    def put(self, call: AddMessage, turn: str | None = None, *, beside: Collection[str] = ()) -> int:
         """Puts `call` in line and returns when that is in the file; the number of messages put.
 
-        `turn` names the turn that it closes: what of it was put before is left out. Raises `OutboxFull`, and
-        `Unreachable` when the client is closed.
+        `turn` names the turn that it closes: what of it was put before is left out. `beside`: see `open`. Raises
+        `OutboxFull`, and `Unreachable` when the client is closed.
         """
         self._check_open()
         if (other := self._other(call, turn)) is not None:
-            return other.put(call, turn)
+            return other.put(call, turn, beside=beside)
         try:
-            messages, first = self._line.put(self._destination, call, turn, time.time())
+            messages, first = self._line.put(self._destination, call, turn, time.time(), beside)
         except (ServerFault, Unsupported) as error:
-            return self._put_aside(call, turn, error)
+            return self._put_aside(call, turn, error, beside)
         if first:  # else whoever delivers the conversation goes on with it
             self._crew.wake()
         return messages
 
-    def open(self, call: AddMessage, turn: str, *, reused: bool = False) -> None:
+    def open(self, call: AddMessage, turn: str, *, reused: bool = False, beside: Collection[str] = ()) -> None:
         """Keeps the user's words of a turn until it is closed by `put`. Unless it is, they are written alone: when the
         conversation's next turn opens, or after `orphan_after` seconds. `reused`: the name of a closed turn may begin
-        another. Raises what `put` raises.
+        another. `beside` names turns of the conversation that go on meanwhile and stay open. Raises what `put` raises.
         """
         self._check_open()
         if (other := self._other(call, turn)) is not None:
-            other.open(call, turn, reused=reused)
+            other.open(call, turn, reused=reused, beside=beside)
             return
         try:
-            self._line.open(self._destination, call, turn, time.time(), reused=reused)
+            self._line.open(self._destination, call, turn, time.time(), reused=reused, beside=beside)
         except (ServerFault, Unsupported) as error:
-            self._spared(error).open(call, turn, reused=reused)
+            self._spared(error).open(call, turn, reused=reused, beside=beside)
         self._crew.wake()  # somebody has to know until when it may stay open
 
     def opened(self, call: AddMessage, turn: str) -> AddMessage | None:
@@ -257,12 +257,12 @@ class Outbox:
             return spare
         return spare if spare._line.holds(spare._destination, call) else None  # noqa: SLF001 - of its own class
 
-    def _put_aside(self, call: AddMessage, turn: str | None, error: Exception) -> int:
+    def _put_aside(self, call: AddMessage, turn: str | None, error: Exception, beside: Collection[str]) -> int:
         """Into memory, without what of the turn is in the file: that leaves from there."""
         rest: AddMessage | None = call
         with suppress(ServerFault, Unsupported):
             rest = self._line.unspoken(self._destination, call, turn)
-        return 0 if rest is None else self._spared(error).put(rest, turn)
+        return 0 if rest is None else self._spared(error).put(rest, turn, beside=beside)
 
     def _stop(self) -> None:
         """Ends the threads, whatever is left: the client is closed. A send under way ends when its connection goes."""

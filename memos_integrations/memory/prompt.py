@@ -17,7 +17,7 @@ from memos_integrations.errors import Invalid
 from memos_integrations.memory.times import shown
 from memos_integrations.wire.answers import Found, Time
 
-__all__ = ["PROTOCOL", "TOOL_PROTOCOL", "Form", "render", "split", "strip"]
+__all__ = ["PROTOCOL", "TOOL_PROTOCOL", "Form", "render", "split", "strip", "unsaid"]
 
 Form = Literal["user", "system", "whole"]
 
@@ -100,10 +100,13 @@ def render(
 
 
 def strip(text: str) -> str:
-    """`text` without what we set before a model, and nothing else: a block is known by the digest of its content, a
-    protocol by all of its words.
-    """
-    return _PROTOCOLS.sub("", split(text)[1])
+    """`text` without what `render` put in, and nothing else: a block is known by the digest of its content."""
+    return split(text)[1]
+
+
+def unsaid(text: str) -> str:
+    """`text` without the protocols either, each known by all of its words: for what a model said, who may repeat them."""
+    return _PROTOCOLS.sub("", strip(text))
 
 
 def split(text: str) -> tuple[list[str], str]:

@@ -4,7 +4,7 @@ import logging
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -56,29 +56,31 @@ class Said:
     answers: str | None = None
 
 
-def record(client: MemOS, scope: Scope, turn: Sequence[Said], name: str | None = None) -> int:
+def record(
+    client: MemOS, scope: Scope, turn: Sequence[Said], name: str | None = None, beside: Collection[str] = ()
+) -> int:
     """Puts a turn into the client's outbox; the number of messages that will be written.
 
     Written is what was said: without text that we injected, without blank messages, and a message with an id once,
     though its turn may be answered anew. `name` is the one under which `begin` opened the turn: what of it was written
     before is left out. A conversation is made up where the scope has none, since a turn without one can't be read
-    back. Waits for the file and for nothing else; raises nothing for what a file or a service can't do: it is told by
-    a warning and a `Degraded` event.
+    back. `beside` names turns that go on at the same time. Waits for the file and for nothing else; raises nothing for
+    what a file or a service can't do: it is told by a warning and a `Degraded` event.
     """
     handed = client.share(_Handed, _Handed)
     new = [said for said in _paired(turn) if handed.first(scope, said)]
     call = _call(client, scope, new)
-    written = 0 if call is None else put(client, call, name)
+    written = 0 if call is None else put(client, call, name, beside)
     if written is None:
         for said in new:
             handed.forget(scope, said)  # so that it may be tried again
     return written or 0
 
 
-def put(client: MemOS, call: AddMessage, name: str | None = None) -> int | None:
-    """Puts `call` into the client's outbox, `name` as for `record`, and raises as little: None is a refusal."""
+def put(client: MemOS, call: AddMessage, name: str | None = None, beside: Collection[str] = ()) -> int | None:
+    """Puts `call` into the client's outbox, names as for `record`, and raises as little: None is a refusal."""
     try:
-        return Outbox.of(client).put(call, name)
+        return Outbox.of(client).put(call, name, beside=beside)
     except MemOSError as error:
         what, code = type(error).__name__, error.code if isinstance(error, Refused) else 0
         _log.warning("a turn could not be recorded (%s, code %d): the outbox did not take it", what, code)
@@ -91,14 +93,17 @@ async def arecord(client: MemOS, scope: Scope, turn: Sequence[Said], name: str |
     return await surely(record, client, scope, turn, name)
 
 
-def begin(client: MemOS, scope: Scope, name: str, said: Said) -> None:
-    """Keeps what the user said until `record` closes the turn of that name; if nobody does, it is written alone."""
+def begin(client: MemOS, scope: Scope, name: str, said: Said, beside: Collection[str] = ()) -> None:
+    """Keeps what the user said until `record` closes the turn of that name; if nobody does, it is written alone.
+
+    `beside` names turns that go on at the same time; others of the conversation are over.
+    """
     call = _call(client, scope, [said])
     if call is None:
         return
     numbered = said.id is not None and not is_unique(said.id)
     try:
-        Outbox.of(client).open(call, name, reused=numbered)
+        Outbox.of(client).open(call, name, reused=numbered, beside=beside)
     except MemOSError as error:  # told when the turn is recorded
         _log.debug("the outbox did not take a turn's beginning (%s)", type(error).__name__)
 

@@ -1,5 +1,6 @@
 """The real engine that counts, a client over it, and memories that know a fact from an earlier conversation."""
 
+import socket
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -11,9 +12,21 @@ from memos_integrations import connect
 from memos_integrations.client import Event, MemOS
 from memos_integrations.llama_index import MemOSMemory
 from tests.fakes import CountingEngine, client_over
+from tests.llama_index.services import Refusing
+from tests.llama_index.watching import watched_loops
 
 FACT = "My favourite tea is Sencha from Uji."
 QUESTION = "Which tea is my favourite?"
+
+
+@pytest.fixture(autouse=True)
+def blocked() -> Iterator[list[str]]:
+    """Where code of ours blocked a running event loop: each such call raises, and the test fails even if the error was
+    taken for a failure of the service.
+    """
+    with watched_loops() as places:
+        yield places
+    assert places == []
 
 
 @pytest.fixture
@@ -99,3 +112,20 @@ def delivered(client: MemOS, engine: CountingEngine) -> list[list[tuple[str, str
     """What was written, after all of it has arrived."""
     assert client.flush() == 0
     return written(engine)
+
+
+@pytest.fixture
+def refusing(events: list[Event]) -> Iterator[MemOS]:
+    with client_over(Refusing(), on_event=events.append) as client:
+        yield client
+
+
+@pytest.fixture
+def nowhere(events: list[Event]) -> Iterator[MemOS]:
+    """A client of a port where no one listens."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{held.getsockname()[1]}/api/openmem/v1"
+        client = MemOS(base_url=address, on_event=events.append)
+        yield client
+        client.close(timeout=0)

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from importlib.metadata import version
 from typing import Any
 
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.base.llms import types
 from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
@@ -14,15 +16,18 @@ from llama_index.core.base.llms.types import (
     CompletionResponse,
     LLMMetadata,
     MessageRole,
-    ToolCallBlock,
 )
-from llama_index.core.llms.mock import MockFunctionCallingLLM
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+from llama_index.core.workflow import WorkflowRuntimeError
 from pydantic import PrivateAttr
 
 from memos_integrations.llama_index._messages import text_of
 
 __all__ = [
+    "FAILED",
+    "OLD",
     "Broken",
     "Shelf",
     "Step",
@@ -30,15 +35,20 @@ __all__ = [
     "action",
     "answer",
     "ask",
+    "called",
     "calls",
     "code",
     "function",
     "now",
     "spoken",
     "text_of_all",
+    "thinking",
     "turned",
 ]
 
+OLD = version("llama-index-core").startswith("0.13.")  # which wraps what a step raises
+CALL_BLOCK: Any = getattr(types, "ToolCallBlock", None)
+THINKING_BLOCK: Any = getattr(types, "ThinkingBlock", None)
 Step = ChatMessage | Exception | Callable[[], None]
 
 
@@ -46,7 +56,10 @@ class Broken(Exception):
     """What a provider raises."""
 
 
-class ToldModel(MockFunctionCallingLLM):
+FAILED = (Broken, WorkflowRuntimeError) if OLD else (Broken,)
+
+
+class ToldModel(FunctionCallingLLM):
     """Says one line of its script after another ("Noted." when it is at its end), in several tokens when streamed.
 
     A script's line is a message, an exception to raise, or something to be called before the next line.
@@ -105,6 +118,21 @@ class ToldModel(MockFunctionCallingLLM):
     async def acomplete(self, prompt: str, formatted: bool = False, **_: Any) -> CompletionResponse:
         return self.complete(prompt, formatted)
 
+    def stream_complete(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError
+
+    async def astream_complete(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError
+
+    def _prepare_chat_with_tools(
+        self, tools: Any, user_msg: Any = None, chat_history: Any = None, *_: Any, **__: Any
+    ) -> dict[str, Any]:
+        asked = ChatMessage(content=user_msg) if isinstance(user_msg, str) else user_msg
+        return {"messages": [*(chat_history or []), *([asked] if asked else [])]}
+
+    def get_tool_calls_from_response(self, response: ChatResponse, *_: Any, **__: Any) -> list[ToolSelection]:
+        return called(response.message)
+
 
 def _tokens(said: ChatMessage) -> Iterator[ChatResponse]:
     """The words of a message one by one; tool calls come with the last."""
@@ -120,9 +148,28 @@ def answer(text: str) -> ChatMessage:
 
 
 def calls(*names: str, **arguments: Any) -> ChatMessage:
-    """The assistant asks for these tools, with the same arguments."""
-    blocks = [ToolCallBlock(tool_call_id=f"call-{name}", tool_name=name, tool_kwargs=arguments) for name in names]
+    """The assistant asks for these tools, with the same arguments, as this version of LlamaIndex has it."""
+    ids = {f"call-{name}": name for name in names}
+    if CALL_BLOCK is None:
+        asked = [ToolSelection(tool_id=id, tool_name=name, tool_kwargs=arguments) for id, name in ids.items()]
+        return ChatMessage(role=MessageRole.ASSISTANT, content=None, additional_kwargs={"tool_calls": asked})
+    blocks = [CALL_BLOCK(tool_call_id=id, tool_name=name, tool_kwargs=arguments) for id, name in ids.items()]
     return ChatMessage(role=MessageRole.ASSISTANT, blocks=blocks)
+
+
+def called(message: ChatMessage) -> list[ToolSelection]:
+    """The tools that are asked for in it, in either form."""
+    blocks: list[Any] = [block for block in message.blocks if getattr(block, "block_type", "") == "tool_call"]
+    asked = [
+        ToolSelection(tool_id=block.tool_call_id, tool_name=block.tool_name, tool_kwargs=block.tool_kwargs)
+        for block in blocks
+    ]
+    return asked or message.additional_kwargs.get("tool_calls", [])
+
+
+def thinking(text: str) -> list[Any]:
+    """A block of thinking, where this version of LlamaIndex has such."""
+    return [] if THINKING_BLOCK is None else [THINKING_BLOCK(content=text)]
 
 
 def action(name: str = "add", arguments: str = '{"a": 1, "b": 2}') -> ChatMessage:

@@ -1,124 +1,26 @@
 """A service that fails never ends a run; a caller's mistake is told at once; no word of a user is told to anyone."""
 
 import logging
-import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any, cast
+from collections.abc import Callable
+from typing import cast
 
 import pytest
-from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
+from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage
-from llama_index.core.chat_engine import CondensePlusContextChatEngine, SimpleChatEngine
-from llama_index.core.memory import BaseMemory
+from llama_index.core.chat_engine import SimpleChatEngine
 
 from memos_integrations import MemOS
-from memos_integrations.client import Degraded, Event, Recalled, Recorded
-from memos_integrations.errors import Invalid, QuotaExceeded, Refused
+from memos_integrations.client import Event, Recalled, Recorded
+from memos_integrations.errors import Invalid
 from memos_integrations.llama_index import MemOSMemory
-from memos_integrations.wire.answers import Added, Found
-from memos_integrations.wire.calls import AddMessage, SearchMemory
-from tests.fakes import CountingEngine, client_over
+from tests.fakes import CountingEngine
 from tests.llama_index.conftest import QUESTION
-from tests.llama_index.models import Shelf, ToldModel, answer, calls, now, spoken
+from tests.llama_index.models import ToldModel, answer, calls, now
+from tests.llama_index.services import MARKER
 
 Remembering = Callable[..., MemOSMemory]
-MARKER = "MARKER7f3a"
-
-
-class Refusing(CountingEngine):
-    """Refuses everything, in words that no log may show."""
-
-    def add_message(self, call: AddMessage, project: str = "") -> Added:
-        super().add_message(call, project)
-        raise QuotaExceeded(MARKER, code=40300)
-
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
-        super().search_memory(call, project)
-        raise QuotaExceeded(MARKER, code=40300)
-
-
-@pytest.fixture
-def refusing(events: list[Event]) -> Iterator[MemOS]:
-    with client_over(Refusing(), on_event=events.append) as client:
-        yield client
-
-
-@pytest.fixture
-def nowhere(events: list[Event]) -> Iterator[MemOS]:
-    """A client of a port where no one listens."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{held.getsockname()[1]}/api/openmem/v1"
-        client = MemOS(base_url=address, on_event=events.append)
-        yield client
-        client.close(timeout=0)
-
-
-def warnings_in(caplog: pytest.LogCaptureFixture, about: str) -> list[logging.LogRecord]:
-    return [record for record in caplog.records if about in record.getMessage()]
-
-
-async def test_a_refusing_service_ends_no_run(
-    refusing: MemOS, events: list[Event], caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG, "memos_integrations")
-    memory = MemOSMemory.from_defaults(user_id="ada", client=refusing)
-    agent = FunctionAgent(tools=[now], llm=ToldModel(calls("now"), calls("now"), answer("It is noon.")))
-    assert str(await agent.run(f"How late is it? {MARKER}", memory=memory)) == "It is noon."
-    refusing.flush()
-
-    assert [event.what for event in events if isinstance(event, Degraded)] == ["recall", "record"]
-    assert len(warnings_in(caplog, "recall failed")) == 1
-    assert len(warnings_in(caplog, "could not be recorded")) == 1
-    assert MARKER not in caplog.text
-    assert MARKER not in repr(events)
-
-
-async def test_no_service_at_all_ends_no_run(
-    nowhere: MemOS, events: list[Event], caplog: pytest.LogCaptureFixture
-) -> None:
-    memory = MemOSMemory.from_defaults(user_id="ada", client=nowhere, recall_seconds=0.2)
-    agent = FunctionAgent(tools=[now], llm=ToldModel(calls("now"), answer("It is noon.")))
-    assert str(await agent.run("How late is it?", memory=memory)) == "It is noon."
-
-    assert nowhere.flush(timeout=0.5) == 1  # kept, to be tried again
-    assert [event.what for event in events if isinstance(event, Degraded)] == ["recall", "record"]
-    assert len(warnings_in(caplog, "recall failed")) == 1
-
-
-@pytest.mark.parametrize("make", [SimpleChatEngine, CondensePlusContextChatEngine])
-async def test_streams_come_to_their_end(
-    refusing: MemOS, make: type[SimpleChatEngine | CondensePlusContextChatEngine]
-) -> None:
-    model = ToldModel(*[answer("one two three four")] * 9)
-    memory = MemOSMemory.from_defaults(user_id="ada", client=refusing)
-    chat: Any = make.from_defaults(retriever=Shelf(), llm=model, memory=memory)
-    told = await chat.astream_chat(QUESTION)
-    assert [token async for token in told.async_response_gen()] == ["one ", "two ", "three ", "four"]
-    assert "".join(chat.stream_chat(QUESTION).response_gen) == "one two three four"
-    assert len(memory.get_all()) == 4
-
-
-async def test_errors_are_raised_where_they_were_asked_for(refusing: MemOS) -> None:
-    memory = MemOSMemory.from_defaults(user_id="ada", client=refusing, on_error="raise")
-    chat = SimpleChatEngine.from_defaults(llm=ToldModel(), memory=memory)
-    with pytest.raises(Refused):
-        chat.chat(QUESTION)
-    with pytest.raises(Refused):
-        await chat.achat(QUESTION)
-    with pytest.raises(Refused):
-        await FunctionAgent(tools=[], llm=ToldModel()).run(QUESTION, memory=memory)
-    assert spoken(memory.get_all()) == [("user", QUESTION)] * 3
-
-
-async def test_a_closed_client_ends_no_run(caplog: pytest.LogCaptureFixture) -> None:
-    with client_over(CountingEngine()) as client:
-        memory = MemOSMemory.from_defaults(user_id="ada", client=client)
-    assert str(await FunctionAgent(tools=[], llm=ToldModel()).run(QUESTION, memory=memory)) == "Noted."
-    assert len(warnings_in(caplog, "recall failed")) == 1
-    assert len(warnings_in(caplog, "could not be recorded")) == 1
 
 
 async def test_each_turn_is_told_to_the_listeners_of_the_client(
@@ -158,7 +60,7 @@ async def test_no_word_is_told(client: MemOS, caplog: pytest.LogCaptureFixture) 
     memory.put(ChatMessage(content=MARKER))
 
     ours = [record for record in caplog.records if record.name.startswith("memos_integrations")]
-    told = [repr(memory), str(memory), repr(memory.scope), repr(memory.recall), repr(memory.history)]
+    told = [repr(memory), str(memory), repr(memory.scope), repr(memory.recall_options), repr(memory.history)]
     for text in [*told, *(record.getMessage() for record in ours), *memory.history.unwritten]:
         assert MARKER not in repr(text)
     assert "messages=1" in repr(memory)
@@ -228,21 +130,6 @@ def test_a_client_opened_for_a_mistake_is_closed(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("MEMOS_BASE_URL", ":memory:")
     with pytest.raises(Invalid, match="timezone"):
         MemOSMemory.from_defaults(user_id="ada", timezone="Mars/Base")
-
-
-async def test_an_empty_memory_is_a_memory(remembering: Remembering) -> None:
-    memory = remembering()
-    assert memory
-    assert isinstance(memory, BaseMemory)
-    chat = SimpleChatEngine.from_defaults(llm=ToldModel(), memory=memory)
-    chat.chat("Hello.")
-    assert len(memory.get_all()) == 2
-
-    other = remembering()
-    agent = FunctionAgent(name="a", description="b", tools=[], llm=ToldModel())
-    await AgentWorkflow(agents=[agent]).run("Hello.", memory=other)
-    assert len(other.get_all()) == 2
-    assert MemOSMemory.class_name() == "MemOSMemory"
 
 
 @pytest.mark.parametrize(("module", "named"), [("llama_index.core", "llama-index"), ("llama_index", "llama-index")])

@@ -26,7 +26,7 @@ def test_what_the_outbox_refused_may_be_recorded_again(monkeypatch: pytest.Monke
         said = [Said("user", "hi", id=UNIQUE), Said("assistant", "hello")]
         with monkeypatch.context() as full:
 
-            def refuse(*_: Any) -> int:
+            def refuse(*_: Any, **__: Any) -> int:
                 raise OutboxFull("full")
 
             full.setattr(Outbox, "put", refuse)
@@ -42,10 +42,10 @@ async def test_a_record_that_nobody_waits_for_any_more_is_made(monkeypatch: pyte
     with client_over(engine) as client:
         put = Outbox.put
 
-        def slowly(*arguments: Any) -> int:
+        def slowly(*arguments: Any, **named: Any) -> int:
             begun.set()
             assert go_on.wait(30)
-            return put(*arguments)
+            return put(*arguments, **named)
 
         monkeypatch.setattr(Outbox, "put", slowly)
         task = asyncio.create_task(arecord(client, SCOPE, [Said("user", "hi")]))

@@ -1,25 +1,32 @@
-"""All six async methods are native: the engine works on its own threads, the loop goes on, and no default thread is
-asked; plain methods work beside a running loop.
-"""
+"""P8, P9: no loop waits for the memory; loops and threads may take turns."""
 
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
+from blockbuster import BlockingError
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.chat_engine import SimpleChatEngine
 
+from memos_integrations import connect
 from memos_integrations.client import MemOS
 from memos_integrations.llama_index import MemOSMemory
 from memos_integrations.wire.answers import Added, Found
 from memos_integrations.wire.calls import AddMessage, SearchMemory
 from tests.fakes import CountingEngine, client_over
-from tests.llama_index.conftest import QUESTION, counted, learn, written
-from tests.llama_index.models import ToldModel, answer, spoken, text_of_all
+from tests.llama_index.conftest import FACT, QUESTION, counted, learn, written
+from tests.llama_index.models import ToldModel, answer, text_of_all
+from tests.llama_index.turns import (
+    SAID,
+    agent_of,
+    settled,
+    simple,
+)
 
 Remembering = Callable[..., MemOSMemory]
 
@@ -61,7 +68,7 @@ def watched() -> Iterator[tuple[Watched, MemOS]]:
         yield engine, client
 
 
-async def test_the_loop_goes_on_while_the_engine_works(watched: tuple[Watched, MemOS]) -> None:
+async def test_p08_the_loop_goes_on_while_the_engine_works(watched: tuple[Watched, MemOS]) -> None:
     engine, client = watched
     asyncio.get_running_loop().set_default_executor(Nobody())
     memory = MemOSMemory.from_defaults(user_id="ada", client=client)
@@ -83,7 +90,7 @@ async def test_the_loop_goes_on_while_the_engine_works(watched: tuple[Watched, M
     assert threading.get_ident() not in engine.threads
 
 
-async def test_a_whole_run_keeps_the_engine_off_the_loop(watched: tuple[Watched, MemOS]) -> None:
+async def test_p08_a_whole_run_keeps_the_engine_off_the_loop(watched: tuple[Watched, MemOS]) -> None:
     engine, client = watched
     engine.let.set()
     memory = MemOSMemory.from_defaults(user_id="ada", client=client)
@@ -95,7 +102,7 @@ async def test_a_whole_run_keeps_the_engine_off_the_loop(watched: tuple[Watched,
     assert threading.get_ident() not in engine.threads
 
 
-async def test_a_cancelled_get_leaves_the_others_their_answer(watched: tuple[Watched, MemOS]) -> None:
+async def test_p08_a_cancelled_get_leaves_the_others_their_answer(watched: tuple[Watched, MemOS]) -> None:
     engine, client = watched
     memory = MemOSMemory.from_defaults(user_id="ada", client=client)
     memory.put(ChatMessage(content=QUESTION))
@@ -108,7 +115,7 @@ async def test_a_cancelled_get_leaves_the_others_their_answer(watched: tuple[Wat
         await gone
 
 
-async def test_plain_chat_works_beside_a_running_loop(
+async def test_p08_plain_chat_works_beside_a_running_loop(
     client: MemOS, engine: CountingEngine, remembering: Remembering
 ) -> None:
     model, memory = ToldModel(), remembering()
@@ -123,17 +130,9 @@ async def test_plain_chat_works_beside_a_running_loop(
         assert text_of_all(handed).count("<memories id=") == 1
 
 
-async def test_fifty_puts_at_once_lose_nothing(client: MemOS, engine: CountingEngine, remembering: Remembering) -> None:
-    memory = remembering()
-    await asyncio.gather(*(memory.aput(ChatMessage(content=f"word {n}")) for n in range(50)))
-    await memory.aput(answer("Heard."))
-    client.flush()
-
-    assert spoken(memory.get_all()) == [*(("user", f"word {n}") for n in range(50)), ("assistant", "Heard.")]
-    assert [text for said in written(engine) for _, text in said] == [*(f"word {n}" for n in range(50)), "Heard."]
-
-
-def test_puts_from_many_threads_lose_nothing(client: MemOS, engine: CountingEngine, remembering: Remembering) -> None:
+def test_p09_turns_in_many_threads_are_kept_apart(
+    client: MemOS, engine: CountingEngine, remembering: Remembering
+) -> None:
     memory = remembering()
 
     def turn(number: int) -> None:
@@ -145,6 +144,40 @@ def test_puts_from_many_threads_lose_nothing(client: MemOS, engine: CountingEngi
         list(threads.map(turn, range(40)))
     client.flush()
 
-    said = sorted(text for each in written(engine) for _, text in each)
-    assert said == sorted([*(f"word {n}" for n in range(40)), *(f"echo {n}" for n in range(40))])
+    assert sorted(written(engine)) == sorted([("user", f"word {n}"), ("assistant", f"echo {n}")] for n in range(40))
     assert len(memory.get_all()) == 80
+
+
+def test_p09_one_memory_serves_loops_one_after_another(
+    client: MemOS, engine: CountingEngine, remembering: Remembering
+) -> None:
+    memory = remembering()
+
+    async def turn() -> None:
+        await agent_of("function", ToldModel(answer(SAID))).run(QUESTION, memory=memory)
+
+    asyncio.run(turn())
+    asyncio.run(turn())
+    simple(ToldModel(answer(SAID)), memory).chat(QUESTION)
+    assert settled(client, engine) == (3, 3)
+    assert FACT not in [text_of_all([m]) for m in memory.get_all()]
+
+
+async def test_p08_what_would_block_a_loop_is_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch, blocked: list[str]
+) -> None:
+    """The watch that all these tests run under sees a memory that writes its file on the loop."""
+
+    def on_the_loop(work: Callable[..., None], *given: object) -> asyncio.Future[None]:
+        work(*given)
+        raise AssertionError("it was not told")
+
+    with connect(path) as client:
+        memory = MemOSMemory.from_defaults(user_id="ada", client=client)
+        monkeypatch.setattr("memos_integrations.llama_index._writing.surely", on_the_loop)
+        with pytest.raises(BlockingError):
+            await memory.aput(ChatMessage(content="Hello."))
+        monkeypatch.undo()
+        await client.aio.close()
+    assert blocked
+    blocked.clear()

@@ -1,12 +1,13 @@
 """Runs that wait, fail, are cancelled or abandoned, in processes that come and go: each text is written once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from llama_index.core.agent.workflow import AgentStream, FunctionAgent
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.workflow import Context, HumanResponseEvent, JsonSerializer
 from workflows.errors import WorkflowCancelledByUser
 
@@ -15,9 +16,9 @@ from memos_integrations.client import MemOS
 from memos_integrations.llama_index import MemOSMemory
 from memos_integrations.memory._crew import Crew
 from tests.later import Clock, said_in, wait_for_orphans
-from tests.llama_index.models import Broken, ToldModel, answer, ask, calls, function
+from tests.llama_index.contexts import waiting
+from tests.llama_index.models import FAILED, Broken, ToldModel, answer, ask, calls, function
 from tests.llama_index.resumed import agent_of
-from tests.llama_index.test_context import waiting
 
 QUESTION, SAID = "Which tea is my favourite?", "It is Sencha."
 TURN = [("user", QUESTION), ("assistant", SAID)]
@@ -64,7 +65,7 @@ async def written(path: Path) -> list[tuple[str, str]]:
     return await asyncio.to_thread(said_in, path, "ada", "now")
 
 
-async def test_a_run_that_waited_for_a_person_for_ten_minutes_is_one_turn(path: Path, clock: Clock) -> None:
+async def test_p14_a_run_that_waited_for_a_person_for_ten_minutes_is_one_turn(path: Path, clock: Clock) -> None:
     data = await stopped(path)
     clock.move_on(MINUTES)
     assert await written(path) == []
@@ -74,7 +75,7 @@ async def test_a_run_that_waited_for_a_person_for_ten_minutes_is_one_turn(path: 
     assert await written(path) == TURN
 
 
-async def test_after_two_hours_another_process_writes_the_question_and_the_resumed_run_its_answer(
+async def test_p14_after_two_hours_another_process_writes_the_question_and_the_resumed_run_its_answer(
     path: Path, clock: Clock
 ) -> None:
     data = await stopped(path)
@@ -85,7 +86,9 @@ async def test_after_two_hours_another_process_writes_the_question_and_the_resum
     assert await written(path) == TURN
 
 
-async def test_a_turn_that_ends_again_since_its_process_died_before_it_kept_that_is_written_once(path: Path) -> None:
+async def test_p14_a_turn_that_ends_again_since_its_process_died_before_it_kept_that_is_written_once(
+    path: Path,
+) -> None:
     data = await stopped(path)
     for _ in range(2):
         await answered(data)
@@ -93,7 +96,7 @@ async def test_a_turn_that_ends_again_since_its_process_died_before_it_kept_that
 
 
 async def fails(memory: MemOSMemory) -> None:
-    with pytest.raises(Broken):
+    with pytest.raises(FAILED):
         await function(Broken()).run(LYON, memory=memory)
 
 
@@ -113,8 +116,19 @@ async def is_cancelled(memory: MemOSMemory) -> None:
         await handler
 
 
+class Endless(ToldModel):
+    """Says one word and never comes to an end."""
+
+    async def astream_chat(self, messages: Sequence[ChatMessage], **_: Any) -> Any:
+        async def tokens() -> AsyncGenerator[ChatResponse, None]:
+            yield ChatResponse(message=answer("one"), delta="one")
+            await asyncio.Event().wait()
+
+        return tokens()
+
+
 async def is_abandoned(memory: MemOSMemory) -> None:
-    handler = function(answer("one two three")).run(LYON, memory=memory)
+    handler = FunctionAgent(tools=[], llm=Endless()).run(LYON, memory=memory)
     async for event in handler.stream_events():
         if isinstance(event, AgentStream):
             break
@@ -128,7 +142,7 @@ BROKEN = pytest.mark.parametrize("breaks", [fails, is_cancelled, is_abandoned])
 
 
 @BROKEN
-async def test_a_broken_run_s_words_are_written_before_the_next_turn(path: Path, breaks: Break) -> None:
+async def test_p14_a_broken_run_s_words_are_written_before_the_next_turn(path: Path, breaks: Break) -> None:
     with connect(path) as client:
         memory = memory_of(client)
         await breaks(memory)
@@ -139,7 +153,7 @@ async def test_a_broken_run_s_words_are_written_before_the_next_turn(path: Path,
 
 
 @BROKEN
-async def test_a_broken_run_s_words_are_written_by_another_process_if_nobody_goes_on(
+async def test_p14_a_broken_run_s_words_are_written_by_another_process_if_nobody_goes_on(
     path: Path, clock: Clock, breaks: Break
 ) -> None:
     with connect(path) as client:
@@ -157,7 +171,7 @@ async def test_a_broken_run_s_words_are_written_by_another_process_if_nobody_goe
     assert await written(path) == [("user", LYON), *TURN]
 
 
-async def test_runs_of_one_conversation_at_once_write_each_text_once(path: Path) -> None:
+async def test_p14_runs_of_one_conversation_at_once_write_each_text_once(path: Path) -> None:
     texts = [f"I know {number} songs." for number in range(12)]
     with connect(path) as client:
         one = memory_of(client)
@@ -172,7 +186,7 @@ async def test_runs_of_one_conversation_at_once_write_each_text_once(path: Path)
     assert sorted(told) == sorted([("user", t) for t in texts] + [("assistant", f"Noted: {t}") for t in texts])
 
 
-async def test_what_waits_goes_to_the_client_that_is_attached(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_p14_what_waits_goes_to_the_client_that_is_attached(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In order: what was answered before what is still asked, though none of it was known to an outbox before."""
     with connect(path) as client:
         data = memory_of(client).to_dict()

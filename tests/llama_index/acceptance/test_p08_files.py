@@ -9,14 +9,14 @@ import pytest
 from memos_integrations import connect
 from memos_integrations.llama_index import MemOSMemory
 from tests.later import said_in, threads_at_files
-from tests.llama_index.models import Broken, answer, ask, calls, function, turned
+from tests.llama_index.models import FAILED, Broken, answer, ask, calls, function, turned
 
 Use = Callable[[MemOSMemory], Awaitable[None]]
 
 
 async def agents(memory: MemOSMemory) -> None:
     await function(calls("now"), answer("Noon.")).run("When?", memory=memory)
-    with pytest.raises(Broken):
+    with pytest.raises(FAILED):
         await function(Broken()).run("And now?", memory=memory)
     await function(answer("Later.")).run("Well?", memory=memory)
 
@@ -43,7 +43,7 @@ USES = pytest.mark.parametrize("use", [agents, one_by_one, several, all_at_once]
 
 
 @USES
-async def test_an_awaited_memory_touches_no_file_on_its_loop(
+async def test_p08_an_awaited_memory_touches_no_file_on_its_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: Use
 ) -> None:
     path = tmp_path / "memos.db"
@@ -60,7 +60,7 @@ async def test_an_awaited_memory_touches_no_file_on_its_loop(
 
 @pytest.mark.parametrize("named", [True, False])
 @USES
-async def test_nor_does_one_that_finds_its_client_again(
+async def test_p08_nor_does_one_that_finds_its_client_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: Use, named: bool
 ) -> None:
     """By its name in this process, or by its address; what waits to be written goes to the outbox then."""

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import pytest
-from llama_index.core.agent.workflow import FunctionAgent
+from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.memory import ChatMemoryBuffer
+from llama_index.core.workflow import Context
 
 from memos_integrations.client import MemOS
 from memos_integrations.llama_index import MemOSMemory
@@ -25,7 +27,7 @@ class OneRound(ToldModel):
         return said if any(message.role == "tool" for message in messages) else calls("now")
 
 
-async def test_two_users_of_one_agent_at_once(client: MemOS, engine: CountingEngine) -> None:
+async def test_p17_two_users_of_one_agent_at_once(client: MemOS, engine: CountingEngine) -> None:
     for tea in TEAS:
         learn(client, tea, f"My favourite tea is {tea} tea.")
     engine.added.clear()
@@ -48,7 +50,7 @@ async def test_two_users_of_one_agent_at_once(client: MemOS, engine: CountingEng
         assert f"I am {tea}" in text_of_all(memory.get_all())
 
 
-async def test_a_hundred_users_at_once(client: MemOS, engine: CountingEngine) -> None:
+async def test_p17_a_hundred_users_at_once(client: MemOS, engine: CountingEngine) -> None:
     async def talk(number: int) -> None:
         user = f"user-{number:03}"
         model = ToldModel(answer(f"noted by {user}"), answer("yes"))
@@ -72,20 +74,47 @@ async def test_a_hundred_users_at_once(client: MemOS, engine: CountingEngine) ->
         ]
 
 
-async def test_runs_on_one_memory_at_once_lose_nothing(
-    client: MemOS, engine: CountingEngine, remembering: Remembering
+@pytest.mark.parametrize("several", [False, True])
+async def test_p17_another_memory_for_a_context_that_has_one_is_told_once(
+    client: MemOS,
+    engine: CountingEngine,
+    remembering: Remembering,
+    caplog: pytest.LogCaptureFixture,
+    several: bool,
 ) -> None:
-    memory = remembering()
-    agents = [FunctionAgent(tools=[now], llm=ToldModel(calls("now"), answer(f"echo {n}"))) for n in range(5)]
-    await asyncio.gather(*(agent.run(f"word {n}", memory=memory) for n, agent in enumerate(agents)))
+    """LlamaIndex ignores it, so its user's words go to the context's own: a context is one user's."""
+    one = FunctionAgent(name="one", description="answers", tools=[], llm=ToldModel())
+    agent = AgentWorkflow(agents=[one]) if several else one
+    ctx, bob = Context(agent), remembering(user_id="bob", conversation_id="MARKER7f3a")
+    await agent.run("I am Ada.", memory=remembering(), ctx=ctx)
+    await agent.run("I am Ada.", memory=remembering(), ctx=ctx)  # the same conversation: nothing to tell
+    await agent.run("I am Ada.", ctx=ctx)
+    assert caplog.records == []
+    for _ in range(2):
+        await agent.run("I am Bob, MARKER7f3a.", memory=bob, ctx=ctx)
+    await agent.run(chat_history=[ChatMessage(content="I am Bob.")], memory=bob, ctx=ctx)
     client.flush()
 
-    said = sorted(text for each in written(engine) for _, text in each)
-    assert said == sorted([*(f"word {n}" for n in range(5)), *(f"echo {n}" for n in range(5))])
+    [warning] = caplog.records
+    assert "context holds another" in warning.getMessage()
+    assert "MARKER7f3a" not in caplog.text
+    assert {call.user_id for call in engine.added} == {"ada"}
+    assert bob.get_all() == []
+    assert "another user's" in str(MemOSMemory.__doc__)
+
+
+async def test_p17_a_stock_memory_for_a_context_that_has_ours_is_told(
+    remembering: Remembering, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent = FunctionAgent(tools=[], llm=ToldModel())
+    ctx = Context(agent)
+    await agent.run("I am Ada.", memory=remembering(), ctx=ctx)
+    await agent.run("I am Ada.", memory=ChatMemoryBuffer.from_defaults(token_limit=100), ctx=ctx)
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.parametrize("other", ["now", "later"])
-async def test_another_conversation_of_a_user_shares_no_history(
+async def test_p17_another_conversation_of_a_user_shares_no_history(
     client: MemOS, remembering: Remembering, other: str
 ) -> None:
     one, two = remembering(), remembering(conversation_id=other)
@@ -93,7 +122,7 @@ async def test_another_conversation_of_a_user_shares_no_history(
     assert two.get_all() == []
 
 
-def test_a_conversation_is_made_up_for_each_memory(client: MemOS) -> None:
+def test_p17_a_conversation_is_made_up_for_each_memory(client: MemOS) -> None:
     names = {MemOSMemory.from_defaults(user_id="ada", client=client).scope.conversation_id for _ in range(3)}
     assert len(names) == 3
     assert None not in names

@@ -13,7 +13,6 @@ from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.workflow import (
     Context,
     HumanResponseEvent,
-    InputRequiredEvent,
     JsonPickleSerializer,
     JsonSerializer,
 )
@@ -22,25 +21,20 @@ from memos_integrations import MemOS
 from memos_integrations.llama_index import MemOSMemory
 from tests.fakes import CountingEngine
 from tests.llama_index.conftest import QUESTION, counted, messages_in, said_to, written
-from tests.llama_index.models import Broken, ToldModel, answer, calls, spoken, text_of_all
+from tests.llama_index.contexts import through_json, waiting
+from tests.llama_index.models import FAILED, OLD, Broken, ToldModel, answer, calls, spoken, text_of_all
 from tests.llama_index.resumed import agent_of
 
 Remembering = Callable[..., MemOSMemory]
-ROOT = Path(__file__).parents[2]
-
-
-def through_json(ctx: Context, serializer: JsonSerializer | None = None) -> dict[str, Any]:
-    told = json.dumps(ctx.to_dict(serializer=serializer or JsonSerializer()))
-    for injected in ("<memories", "Long-term memory", "Uji"):
-        assert injected not in told
-    data: dict[str, Any] = json.loads(told)
-    return data
+# What importing llama-index-core 0.13 warns of itself.
+THEIRS = () if OLD else ("-W", "error")
+ROOT = Path(__file__).parents[3]
 
 
 def elsewhere(data: dict[str, Any], question: str | None) -> dict[str, Any]:
     """What comes of going on in another process."""
     ran = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "tests.llama_index.resumed"],
+        [sys.executable, *THEIRS, "-m", "tests.llama_index.resumed"],
         input=json.dumps({"context": data, "question": question}),
         capture_output=True,
         text=True,
@@ -49,12 +43,12 @@ def elsewhere(data: dict[str, Any], question: str | None) -> dict[str, Any]:
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    assert ran.stderr == ""
+    assert OLD or ran.stderr == ""
     result: dict[str, Any] = json.loads(ran.stdout)
     return result
 
 
-async def test_a_context_goes_on_in_another_process(filed: MemOS, path: Path) -> None:
+async def test_p15_a_context_goes_on_in_another_process(filed: MemOS, path: Path) -> None:
     agent, _ = agent_of(answer("It is Sencha."))
     memory = MemOSMemory.from_defaults(user_id="ada", conversation_id="now", client=filed, timezone="Asia/Tokyo")
     ctx = Context(agent)
@@ -80,7 +74,7 @@ async def test_a_context_goes_on_in_another_process(filed: MemOS, path: Path) ->
     assert (restored.address, restored.timezone) == (str(path), "Asia/Tokyo")
 
 
-async def test_a_run_that_waits_for_a_person_goes_on_in_another_process(filed: MemOS) -> None:
+async def test_p15_a_run_that_waits_for_a_person_goes_on_in_another_process(filed: MemOS) -> None:
     agent, model = agent_of(calls("confirm"))
     memory = MemOSMemory.from_defaults(user_id="ada", conversation_id="now", client=filed)
     handler = agent.run(QUESTION, memory=memory)
@@ -95,14 +89,7 @@ async def test_a_run_that_waits_for_a_person_goes_on_in_another_process(filed: M
     assert messages_in(filed) == [QUESTION, "Done."]
 
 
-async def waiting(handler: Any) -> dict[str, Any]:
-    async for event in handler.stream_events():
-        if isinstance(event, InputRequiredEvent):
-            return through_json(handler.ctx)
-    raise AssertionError("nobody was asked")
-
-
-async def test_a_run_that_waits_for_a_person_goes_on_here(
+async def test_p15_a_run_that_waits_for_a_person_goes_on_here(
     client: MemOS, engine: CountingEngine, remembering: Remembering
 ) -> None:
     agent, _ = agent_of(calls("confirm"))
@@ -120,7 +107,7 @@ async def test_a_run_that_waits_for_a_person_goes_on_here(
     assert engine.counts == (1, 1)
 
 
-async def test_one_context_for_many_turns_keeps_its_client(
+async def test_p15_one_context_for_many_turns_keeps_its_client(
     client: MemOS, engine: CountingEngine, remembering: Remembering, caplog: pytest.LogCaptureFixture
 ) -> None:
     """LlamaIndex dumps and restores the memory before every further run, here without one for the client's address."""
@@ -141,12 +128,12 @@ async def test_one_context_for_many_turns_keeps_its_client(
     assert len(kept.get_all()) == 6
 
 
-async def test_a_failed_run_s_words_are_written_once_before_those_of_the_next_on_its_context(
+async def test_p15_a_failed_run_s_words_are_written_once_before_those_of_the_next_on_its_context(
     client: MemOS, engine: CountingEngine, remembering: Remembering
 ) -> None:
     agent = FunctionAgent(tools=[], llm=ToldModel(Broken(), answer("In Uji.")))
     memory, ctx = remembering(), Context(agent)
-    with pytest.raises(Broken):
+    with pytest.raises(FAILED):
         await agent.run("I live in Uji.", memory=memory, ctx=ctx)
     await agent.run("Where do I live?", memory=memory, ctx=ctx)
     assert said_to(client, engine) == [
@@ -156,23 +143,7 @@ async def test_a_failed_run_s_words_are_written_once_before_those_of_the_next_on
     ]
 
 
-async def test_another_memory_for_a_context_that_has_one_is_ignored(
-    client: MemOS, engine: CountingEngine, remembering: Remembering
-) -> None:
-    """LlamaIndex's own rule, told in MemOSMemory's docstring: a context is one user's."""
-    agent = FunctionAgent(tools=[], llm=ToldModel())
-    ctx, bob = Context(agent), remembering(user_id="bob")
-    await agent.run("I am Ada.", memory=remembering(), ctx=ctx)
-    await agent.run("I am Bob.", memory=bob, ctx=ctx)
-    client.flush()
-
-    assert {call.user_id for call in engine.added} == {"ada"}
-    assert counted(engine) == (2, 2)
-    assert bob.get_all() == []
-    assert "another user's" in str(MemOSMemory.__doc__)
-
-
-async def test_a_tool_that_edits_state_does_not_part_a_memory_from_its_run(
+async def test_p15_a_tool_that_edits_state_does_not_part_a_memory_from_its_run(
     client: MemOS, engine: CountingEngine, remembering: Remembering
 ) -> None:
     async def note(ctx: Context) -> str:
@@ -193,10 +164,11 @@ async def test_a_tool_that_edits_state_does_not_part_a_memory_from_its_run(
     ]
 
 
-async def test_allowed_types_name_the_memory_alone(remembering: Remembering) -> None:
-    serializer = JsonSerializer(allowed_types=[MemOSMemory])
+async def test_p15_allowed_types_name_the_memory_alone(remembering: Remembering) -> None:
+    named: dict[str, Any] = {} if OLD else {"allowed_types": [MemOSMemory]}  # 0.13 allows all types
+    serializer = JsonSerializer(**named)
     agent = FunctionAgent(tools=[], llm=ToldModel())
-    ctx = Context(agent, serializer=serializer)
+    ctx = Context(agent) if OLD else Context(agent, serializer=serializer)
     await agent.run(QUESTION, memory=remembering(), ctx=ctx)
 
     back = Context.from_dict(agent, through_json(ctx, serializer), serializer=serializer)
@@ -204,7 +176,7 @@ async def test_allowed_types_name_the_memory_alone(remembering: Remembering) -> 
     assert [text for _, text in spoken(restored.get_all())] == [QUESTION, "Noted."]
 
 
-async def test_the_pickle_serializer_restores_it_too(remembering: Remembering) -> None:
+async def test_p15_the_pickle_serializer_restores_it_too(remembering: Remembering) -> None:
     agent = FunctionAgent(tools=[], llm=ToldModel())
     ctx = Context(agent)
     await agent.run(QUESTION, memory=remembering(), ctx=ctx)

@@ -8,13 +8,11 @@ from llama_index.core.base.llms.types import (
     ImageBlock,
     MessageRole,
     TextBlock,
-    ThinkingBlock,
-    ToolCallBlock,
 )
 
 from memos_integrations.llama_index import MemOSMemory
 from tests.llama_index.conftest import QUESTION
-from tests.llama_index.models import answer, ask, calls, spoken, text_of_all
+from tests.llama_index.models import answer, ask, called, calls, spoken, text_of_all, thinking
 
 Remembering = Callable[..., MemOSMemory]
 SYSTEM, TOOL = MessageRole.SYSTEM, MessageRole.TOOL
@@ -28,7 +26,7 @@ def pairs(messages: Sequence[ChatMessage]) -> None:
             waiting.remove(message.additional_kwargs["tool_call_id"])
             continue
         assert not waiting
-        waiting = {block.tool_call_id for block in message.blocks if isinstance(block, ToolCallBlock)}
+        waiting = {call.tool_id for call in called(message)}
     assert not waiting
 
 
@@ -40,7 +38,7 @@ async def filled(memory: MemOSMemory, turns: int, *, words: str = "words " * 20)
 
 
 @pytest.mark.parametrize("limit", [1, 50, 137, 300, 1_000, 1_500, 100_000])
-async def test_a_window_holds_whole_turns(remembering: Remembering, limit: int) -> None:
+async def test_p12_a_window_holds_whole_turns(remembering: Remembering, limit: int) -> None:
     memory = remembering(token_limit=limit)
     await filled(memory, 12)
     await memory.aput(ask(QUESTION))
@@ -57,7 +55,7 @@ async def test_a_window_holds_whole_turns(remembering: Remembering, limit: int) 
 
 
 @pytest.mark.parametrize("placement", ["user", "system"])
-async def test_a_system_message_leads_what_is_cut(remembering: Remembering, placement: str) -> None:
+async def test_p12_a_system_message_leads_what_is_cut(remembering: Remembering, placement: str) -> None:
     lead = ChatMessage(role="system", content="You sell tea.")
     memory = remembering(token_limit=300, chat_history=[lead], placement=placement)
     await filled(memory, 12)
@@ -72,7 +70,7 @@ async def test_a_system_message_leads_what_is_cut(remembering: Remembering, plac
     assert [m.role for m in given].count(SYSTEM) == 1
 
 
-async def test_the_turn_s_question_stays_whatever_its_steps_cost(remembering: Remembering) -> None:
+async def test_p12_the_turn_s_question_stays_whatever_its_steps_cost(remembering: Remembering) -> None:
     memory = remembering(token_limit=100)
     await filled(memory, 3)
     await memory.aput(ask(f"{QUESTION} {'words ' * 500}"))
@@ -86,9 +84,10 @@ async def test_the_turn_s_question_stays_whatever_its_steps_cost(remembering: Re
     pairs(given)
 
 
-async def test_tool_calls_and_thinking_cost_and_pictures_cost_no_bytes(remembering: Remembering) -> None:
+async def test_p12_tool_calls_and_thinking_cost_and_pictures_cost_no_bytes(remembering: Remembering) -> None:
     memory = remembering(token_limit=2_000)
-    await memory.aput_messages([ask("a"), ChatMessage(role="assistant", blocks=[ThinkingBlock(content="x" * 9_000)])])
+    thought = ChatMessage(role="assistant", blocks=thinking("x" * 9_000) or [TextBlock(text="x" * 9_000)])
+    await memory.aput_messages([ask("a"), thought])
     await memory.aput(ask("b"))
     assert spoken(await memory.aget())[-1][1].endswith("b")
     assert len(await memory.aget()) == 1
@@ -106,7 +105,7 @@ async def test_tool_calls_and_thinking_cost_and_pictures_cost_no_bytes(rememberi
     assert len(await memory.aget()) == 1
 
 
-async def test_a_greeting_stays_until_something_is_cut(remembering: Remembering) -> None:
+async def test_p12_a_greeting_stays_until_something_is_cut(remembering: Remembering) -> None:
     memory = remembering(token_limit=60, chat_history=[answer("Welcome to the shop.")])
     assert [m.role for m in memory.get()] == ["assistant"]
     await memory.aput(ask("Hi."))
