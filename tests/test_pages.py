@@ -13,6 +13,8 @@ from langchain_core.language_models import FakeListChatModel
 from langchain_core.tools import tool
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.llms.mock import MockFunctionCallingLLM
+from llama_index.core.memory import Memory
+from llama_index.core.storage.chat_store.sql import SQLAlchemyChatStore
 
 from memos_integrations import connect
 from memos_integrations.client import MemOS
@@ -39,6 +41,15 @@ async def _awaited(work: Coroutine[Any, Any, None]) -> None:
     await work
 
 
+async def _closed(memory: Memory) -> None:
+    """Its database in this process, which has no public way to be closed."""
+    store = memory.sql_store
+    assert isinstance(store, SQLAlchemyChatStore)
+    engine = store._async_engine  # pyright: ignore[reportPrivateUsage]
+    assert engine is not None
+    await engine.dispose()
+
+
 def read_along(page: str, names: dict[str, Any], runner: asyncio.Runner) -> dict[str, Any]:
     """Runs the blocks of a page, one after the other; each may await, as a notebook's cell may."""
     for block in blocks(page):
@@ -48,6 +59,8 @@ def read_along(page: str, names: dict[str, Any], runner: asyncio.Runner) -> dict
     for value in list(names.values()):
         if isinstance(value, MemOS):
             value.close()
+        if isinstance(value, Memory):
+            runner.run(_closed(value))
     return names
 
 
@@ -92,7 +105,7 @@ def test_langchain(capsys: pytest.CaptureFixture[str], runner: asyncio.Runner, m
     assert [each.content for each in booked][:2] == ["Book a flight to Paris.", "Booked: a flight to Paris."]
 
 
-def test_llama_index(runner: asyncio.Runner) -> None:
+def test_llama_index(capsys: pytest.CaptureFixture[str], runner: asyncio.Runner) -> None:
     handed: list[str] = []
 
     def answer(messages: list[ChatMessage], **_: Any) -> ChatMessage:
@@ -100,9 +113,19 @@ def test_llama_index(runner: asyncio.Runner) -> None:
         return ChatMessage(role="assistant", content="Noted.")
 
     llm = MockFunctionCallingLLM(response_generator=answer)
-    read_along("llama_index", {"llm": llm, "tools": []}, runner)
-    assert "loud restaurants" in handed[-1]
-    assert handed[-1].endswith("And where shall we eat?")
+    endpoint = Scripted("Loud ones, ", "you told me.")  # what the embedded engine's chat asks
+    names = read_along("llama_index", {"llm": llm, "tools": [], "endpoint": endpoint}, runner)
+    restored = next(text for text in handed if text.endswith("And where shall we eat?"))
+    behind_a_block = next(text for text in handed if text.endswith("Which loud restaurants are there?"))
+    assert "can't stand loud" in restored
+    assert "can't stand loud" in behind_a_block
+    found, *nodes, chat = capsys.readouterr().out.splitlines()
+    assert found == '["I can\'t stand loud restaurants."]'
+    assert "preference I can't stand loud restaurants." in nodes
+    assert chat == "Loud ones, you told me."
+    assert "can't stand loud" in str(endpoint.asked[0].messages)
+    assert names["imported"] == 2
+    assert [message.content for message in names["known"]][-2:] == ["She likes quiet places.", "Noted."]
 
 
 def test_the_outbox(capsys: pytest.CaptureFixture[str], runner: asyncio.Runner) -> None:

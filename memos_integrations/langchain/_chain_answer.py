@@ -1,15 +1,17 @@
 """What a chain gave: the assistant's messages in it."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from functools import reduce
 from operator import add
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk, HumanMessage, message_chunk_to_message
 
-__all__ = ["answers_in", "is_asking_tools", "joined", "whole"]
+__all__ = ["answers_in", "is_asking_tools", "joined", "whole", "without"]
 
 _USUAL = ("output", "answer")
+_STRUCTURED = {"raw", "parsed", "parsing_error"}  # with_structured_output(include_raw=True)
 
 
 def joined(chunks: Sequence[Any]) -> Any:
@@ -57,7 +59,7 @@ def _by_id(messages: Iterable[BaseMessage]) -> list[BaseMessage]:
         key = message.id or str(id(message))
         known = found.get(key)
         tokens = isinstance(known, BaseMessageChunk) and isinstance(message, BaseMessageChunk)
-        found[key] = add(known, message) if tokens else message
+        found[key] = known + message if tokens else message
     return list(found.values())
 
 
@@ -76,6 +78,18 @@ def answers_in(output: object, known: Collection[str], key: str | None) -> list[
     return messages[asked + 1 :]
 
 
+def without(output: Any, key: str, informed: object) -> Any:
+    """`output`; where it passes on the text that `informed` has under `key`, a copy without that."""
+    if not isinstance(informed, Mapping) or not isinstance(output, dict):
+        return output
+    passed = output.get(key)
+    if not isinstance(passed, str) or passed != informed.get(key):
+        return output
+    own = copy(output)
+    del own[key]
+    return own
+
+
 def is_asking_tools(answers: Sequence[BaseMessage]) -> bool:
     """Whether the last word is a wish for tools, so that the turn goes on."""
     return bool(answers) and isinstance(answers[-1], AIMessage) and bool(answers[-1].tool_calls)
@@ -88,6 +102,8 @@ def _whole(message: BaseMessage) -> BaseMessage:
 def _in_dict(output: Mapping[Any, Any], known: Collection[str], key: str | None) -> object:
     if key is not None:
         return output.get(key)
+    if output.keys() == _STRUCTURED:
+        return None
     if isinstance(messages := output.get("messages"), list):
         return messages
     new = {name: value for name, value in output.items() if name not in known and isinstance(value, str | BaseMessage)}

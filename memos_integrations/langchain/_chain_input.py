@@ -7,16 +7,16 @@ from typing import Any, Literal
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage, convert_to_messages
 from langchain_core.prompt_values import ChatPromptValue, PromptValue, StringPromptValue
-from langchain_core.prompts import BasePromptTemplate
-from langchain_core.runnables import Runnable, RunnableSequence
+from langgraph.types import Command
 
 from memos_integrations.errors import Invalid
 from memos_integrations.langchain._messages import asked_in, with_text_before
 from memos_integrations.langchain._placing import placed_in
+from memos_integrations.langchain._writers import is_from_history
 from memos_integrations.memory.prompt import PROTOCOL, Form, render
 from memos_integrations.wire.answers import Found
 
-__all__ = ["Handed", "Keys", "Manner", "leaves_out", "read", "with_memories"]
+__all__ = ["Handed", "Keys", "Manner", "is_resuming", "read", "with_memories"]
 
 _TAKES = "with_memory takes text, messages, a prompt or a dict with one of them"
 
@@ -65,15 +65,28 @@ class Handed:
     following: Sequence[BaseMessage] = field(default=(), repr=False)
     loops: bool = False
 
+    @property
+    def is_of_history(self) -> bool:
+        """Whether a history of ours returned a message in it, and so will write the turn."""
+        values = list(self.given.values()) if isinstance(self.given, Mapping) else [self.given]
+        return any(is_from_history(_messages_of(value)) for value in values)
+
 
 def read(given: object, keys: Keys) -> Handed:
     """What the user says in `given`. Raises `Invalid` where that can't be told."""
     if isinstance(given, Mapping):
         if keys.memory in given:
-            raise Invalid("the dict has a member memory_key already: give another memory_key=", field="memory_key")
+            raise Invalid(
+                f"the dict has a member {keys.memory!r} already: give another memory_key=", field="memory_key"
+            )
         said = _in_dict(given, keys.input)
         return _read(said, given)
     return _read(given, given)
+
+
+def is_resuming(given: object) -> bool:
+    """Whether a graph that is handed that goes on where it stopped."""
+    return given is None or isinstance(given, Command)
 
 
 def _read(said: object, given: object) -> Handed:
@@ -83,6 +96,8 @@ def _read(said: object, given: object) -> Handed:
         return Handed(given, HumanMessage(said))
     if isinstance(said, BaseMessage):
         return Handed(given, asked_in([said]))
+    if said is not given and _is_users(said):
+        said = [said]
     messages = _messages(said)
     asked = asked_in(messages)
     if asked is None:
@@ -109,7 +124,7 @@ def _is_of_tools(message: BaseMessage) -> bool:
 def _in_dict(given: Mapping[Any, Any], key: str | None) -> object:
     if key is not None:
         if key not in given:
-            raise Invalid("the dict has no member of the name that input_key gives", field="input_key", rule="missing")
+            raise Invalid(f"the dict has no member {key!r}, which input_key names", field="input_key", rule="missing")
         return given[key]
     texts = [value for value in given.values() if isinstance(value, str)]
     others = [value for value in given.values() if _is_said(value)]
@@ -123,8 +138,25 @@ def _in_dict(given: Mapping[Any, Any], key: str | None) -> object:
 
 def _is_said(value: object) -> bool:
     if isinstance(value, list):
-        return any(isinstance(member, HumanMessage) for member in value)
-    return isinstance(value, HumanMessage | PromptValue)
+        return any(map(_is_users, value))
+    return isinstance(value, PromptValue) or _is_users(value)
+
+
+def _is_users(member: object) -> bool:
+    """Whether it is a message of the user's, or a dict or a pair that stands for one; bare text may be anything."""
+    if isinstance(member, dict | tuple):
+        try:
+            (member,) = convert_to_messages([member])
+        except (ValueError, TypeError, NotImplementedError):
+            return False
+    return isinstance(member, HumanMessage)
+
+
+def _messages_of(value: object) -> list[BaseMessage]:
+    if isinstance(value, ChatPromptValue):
+        value = value.messages
+    members = value if isinstance(value, list | tuple) else [value]
+    return [member for member in members if isinstance(member, BaseMessage)]
 
 
 def with_memories(handed: Handed, found: Found, manner: Manner, memory_key: str) -> Any:
@@ -146,11 +178,3 @@ def with_memories(handed: Handed, found: Found, manner: Manner, memory_key: str)
 
 def _before(message: BaseMessage, asked: HumanMessage | None, text: str) -> BaseMessage:
     return message if asked is None else with_text_before([asked], asked.id, text)[0]
-
-
-def leaves_out(runnable: Runnable[Any, Any], memory_key: str) -> bool:
-    """Whether `runnable` begins with a prompt that has no place for memories."""
-    first = runnable.first if isinstance(runnable, RunnableSequence) else runnable
-    if not isinstance(first, BasePromptTemplate):
-        return False
-    return memory_key not in {*first.input_variables, *first.optional_variables, *first.partial_variables}

@@ -1,18 +1,20 @@
 """What memory does around one run of a chain: before it, after it, and when it fails."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from langchain_core.runnables import RunnableConfig
 
 from memos_integrations.client import MemOS, surely
 from memos_integrations.langchain._chain_answer import answers_in, is_asking_tools
-from memos_integrations.langchain._chain_input import Handed, Keys, Manner, read, with_memories
+from memos_integrations.langchain._chain_input import Handed, Keys, Manner, is_resuming, read, with_memories
 from memos_integrations.langchain._chain_turn import Asking, UnderWay
 from memos_integrations.langchain._identity import scope_in
 from memos_integrations.langchain._writers import is_recorded_around, recording
+from memos_integrations.memory.asking import Warned
 from memos_integrations.memory.recall import NOTHING, Recall
 from memos_integrations.memory.record import abegin, begin, record
 from memos_integrations.memory.scope import Scope
@@ -20,24 +22,34 @@ from memos_integrations.wire.answers import Found
 
 __all__ = ["Memory", "Run"]
 
+_log = logging.getLogger(__name__)
+_BESIDE_HISTORY: Final = (
+    "a history of ours writes this conversation, so the chain does not: give with_memory record=False beside a history"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: what it is handed, whose it is, which turn it is part of (None: nothing is said), who writes it."""
+    """One run: what it is handed, whose it is, which turn it is part of (None: nothing is said), who writes it:
+    we, or a history of ours.
+    """
 
     handed: Handed
     scope: Scope
     asking: Asking | None
     records: bool
+    by_history: bool = False
 
     def step(self) -> AbstractContextManager[None]:
-        """Around whatever the chain does by itself: what we record nobody else does."""
-        return recording(by_us=self.records)
+        """Around whatever the chain does by itself: what one of ours records nobody else does."""
+        return recording(by_us=self.records or self.by_history)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What all runs of a chain share; no user, and nothing of any run. `policy` None: nothing is recalled."""
+    """What all runs of a chain share; no user, and nothing of any run. `policy` None: nothing is recalled. `resumes`: a
+    graph, which may be told to go on where it stopped.
+    """
 
     client: MemOS
     identity: Mapping[str, Any] = field(repr=False)
@@ -46,14 +58,22 @@ class Memory:
     policy: Recall | None
     records: bool
     records_tools: bool
+    resumes: bool = False
+    warned: Warned = field(default_factory=lambda: Warned("with_memory", _log), repr=False)
 
     def run(self, given: object, config: RunnableConfig, caller: object) -> Run:
         """The run that is `given` that. Raises `Invalid`; does no I/O."""
         scope = scope_in(config, who="with_memory", **self.identity)
+        if self.resumes and is_resuming(given):
+            return Run(Handed(given), scope, asking=None, records=False)
         handed = read(given, self.keys)
         asking = self._turns.take(scope, handed, _origin(config, caller))
         whole = scope if asking is None else scope.within(asking.turn.conversation)
-        return Run(handed, whole, asking, self.records and not is_recorded_around())
+        records = self.records and not is_recorded_around()
+        by_history = records and _is_by_history(handed, config)
+        if by_history:
+            self.warned.warn(_BESIDE_HISTORY)
+        return Run(handed, whole, asking, records and not by_history, by_history)
 
     def opened(self, run: Run) -> Any:
         """Keeps what the user said, recalls, and gives what the chain is handed."""
@@ -103,13 +123,18 @@ class Memory:
             raise
 
     def _informed(self, run: Run, found: Found) -> Any:
-        if self.policy is None and not isinstance(run.handed.given, Mapping):
+        if self.resumes or (self.policy is None and not isinstance(run.handed.given, Mapping)):
             return run.handed.given
         return with_memories(run.handed, found, self.manner, self.keys.memory)
 
     @property
     def _turns(self) -> UnderWay:
         return self.client.share(UnderWay, UnderWay)
+
+
+def _is_by_history(handed: Handed, config: RunnableConfig) -> bool:
+    history = config.get("configurable", {}).get("message_history")  # of a RunnableWithMessageHistory around
+    return getattr(history, "writes_to_memos", False) or handed.is_of_history
 
 
 def _origin(config: RunnableConfig, caller: object) -> str | None:

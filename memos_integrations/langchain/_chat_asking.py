@@ -39,6 +39,8 @@ _BESIDE_HISTORY: Final = (
     "add_message_on_answer=False beside a history"
 )
 
+_OF_LANGCHAIN: Final = frozenset({"lc_source", "lc_internal_call"})  # in a run's metadata: a middleware's own question
+
 
 def _secret(key: SecretStr | str | None) -> SecretStr | None:
     return SecretStr(key) if isinstance(key, str) else key
@@ -104,6 +106,8 @@ class Asking(Closing, ChatFields, BaseChatModel):
         history = config.get("configurable", {}).get("message_history")  # of a RunnableWithMessageHistory around
         if getattr(history, "writes_to_memos", False):
             told["add_message_on_answer"] = self._unless_written(told)
+        if not _OF_LANGCHAIN.isdisjoint(config.get("metadata", {})):
+            told["add_message_on_answer"] = False
         return told
 
     def _call(self, kind: type[C], messages: Sequence[BaseMessage], given: Mapping[str, Any]) -> C:
@@ -136,7 +140,9 @@ class Asking(Closing, ChatFields, BaseChatModel):
 def known(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """`given`, if a call takes all of it. Raises `Invalid`."""
     if unknown := given.keys() - _CALL:
-        raise Invalid("ChatMemOS: is no parameter of a call", field=min(unknown), rule="extra_forbidden")
+        raise Invalid(
+            f"ChatMemOS: {min(unknown)} is no parameter of a call", field=min(unknown), rule="extra_forbidden"
+        )
     return given
 
 

@@ -6,7 +6,6 @@ engine gives every member back, so the message comes back equal; a server that k
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from langchain_core.messages import (
@@ -24,9 +23,9 @@ from pydantic_core import to_jsonable_python
 
 from memos_integrations.errors import Invalid
 from memos_integrations.memory.prompt import strip
-from memos_integrations.wire.answers import StoredMessage, Time
+from memos_integrations.wire.answers import StoredMessage
 
-__all__ = ["batches", "in_order", "joined", "plain", "restored", "same", "to_store"]
+__all__ = ["batches", "joined", "plain", "restored", "same", "to_store"]
 
 _REST = "langchain"
 _MAX_BATCH = 20_000  # characters of a call: within 40,000 tokens (contract §1.5) in any language
@@ -168,26 +167,6 @@ def _calls(asked: Any) -> Iterator[dict[str, Any]]:
             continue
         if isinstance(arguments, dict):
             yield {"name": name, "args": arguments, "id": call.get("id"), "type": "tool_call"}
-
-
-def in_order(stored: Sequence[StoredMessage]) -> list[StoredMessage]:
-    """By `create_time`, equal times as they came (the API documents no order); as they came where one has no time."""
-    times = [_instant(message.create_time) for message in stored]
-    if None in times:
-        return list(stored)
-    pairs = zip(cast("list[float]", times), stored, strict=True)
-    return [message for _, message in sorted(pairs, key=lambda pair: pair[0])]
-
-
-def _instant(time: Time) -> float | None:
-    """Comparable within one answer, whose times are all of one zone."""
-    try:
-        if isinstance(time, int) or (time or "").isdecimal():
-            return float(time or 0)
-        read = datetime.fromisoformat((time or "").strip())
-    except ValueError:
-        return None
-    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() * 1_000
 
 
 def same(one: BaseMessage, other: BaseMessage) -> bool:

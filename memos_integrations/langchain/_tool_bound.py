@@ -88,7 +88,7 @@ class BoundTool(Bound, BaseTool):
     ) -> None:
         who = type(self).__name__
         if unknown := given.keys() - ToolOptions.__optional_keys__:
-            raise Invalid(f"{who}: is no parameter of it", field=min(unknown), rule="extra_forbidden")
+            raise Invalid(f"{who}: {min(unknown)} is no parameter of it", field=min(unknown), rule="extra_forbidden")
         kept = check_owner(user_id, conversation_id, **marks)
         super().__init__(client, **{"handle_tool_error": True, "handle_validation_error": mended, **given})
         self._user, self._conversation = user_id, conversation_id

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.runnables import Runnable, RunnableConfig, patch_config
@@ -13,10 +13,12 @@ from typing_extensions import Unpack
 from memos_integrations._connect import borrow, give_back
 from memos_integrations.client import MemOS
 from memos_integrations.errors import Invalid
-from memos_integrations.langchain._chain_answer import joined, whole
-from memos_integrations.langchain._chain_input import Keys, Manner, leaves_out
+from memos_integrations.langchain._chain_answer import joined, whole, without
+from memos_integrations.langchain._chain_fit import check_fit, is_graph, leaves_out
+from memos_integrations.langchain._chain_input import Keys, Manner
 from memos_integrations.langchain._chain_memory import Memory, Run
 from memos_integrations.langchain._chain_shape import Shaped
+from memos_integrations.langchain._chain_steps import asteps, steps
 from memos_integrations.langchain._events import tell_stream
 from memos_integrations.langchain._identity import Resolver
 from memos_integrations.memory.closing import Closing
@@ -25,8 +27,6 @@ from memos_integrations.memory.recall import Recall, RecallOptions
 from memos_integrations.memory.scope import Scope
 
 __all__ = ["RunnableWithMemory", "with_memory"]
-
-T = TypeVar("T")
 
 
 def with_memory(
@@ -62,16 +62,22 @@ def with_memory(
 
     Written is the user's text and the assistant's: what the chain gives as text, a message or messages, or in a dict
     under `output_key`; None: "messages", "output", "answer", else the only new member that is text or a message.
-    Where there is none (a structured answer) the user's text is written alone. `record_tools` writes tool calls with
-    their results too. `recall`, `record`: False leaves that half out.
+    Where there is none (a structured answer, also with `include_raw`) the user's text is written alone. A dict comes
+    back without what was put under `memory_key`. `record_tools` writes tool calls with their results too. `recall`,
+    `record`: False leaves that half out.
 
     A run is a turn. Among messages, an answer that asks for tools doesn't end it: the model is asked again with their
     results, and the turn is searched for once and written once, known by the message's id, else by the tool call's.
     So `with_memory(model).invoke(state["messages"])` is a node of a graph. A run that fails, is cancelled, or whose
     stream is left half-way keeps the user's text in the outbox, which writes it alone (docs/outbox.md). Where
-    `with_retry`, `with_fallbacks` or a graph's node tries again, the text is written once; a retry around a longer
-    chain that holds this one knows only messages with ids again. In a run of ours around this one nothing is written.
-    Beside `MemOSChatMessageHistory` take `record=False`: both would write.
+    `with_retry`, `with_fallbacks` or a graph's node tries again what failed here, the text is written once. What
+    succeeded and runs again (in a node that fails or is interrupted later, in a retry around a longer chain) is known
+    again only among messages with ids; else it is another turn. In a run of ours around this one nothing is written,
+    and beside `MemOSChatMessageHistory` neither: take `record=False` there (forgotten, one warning).
+
+    A graph keeps what it is handed, so around one only `recall=False` is taken. What resumes it (a `Command`, None)
+    says nothing: it is passed on, and the answer that follows isn't written. For agents with people in the loop take
+    `MemOSMiddleware`. A `RunnableWithMessageHistory` goes around this one, not into it.
 
     `client`, `user_id`, `conversation_id`, `timezone` and the options of `Recall` are as for `MemOSMiddleware`. Raises
     `Invalid` at once for arguments out of bounds, and in the run, before any I/O, when no user is given, or the user's
@@ -93,6 +99,7 @@ def with_memory(
     fixed = "anybody" if user_id is None or callable(user_id) else user_id
     Scope(user_id=fixed, conversation_id=conversation_id, **marks)
     keys, policy, chain = Keys(input_key, memory_key, output_key).checked(), Recall(**options), _chain(runnable)
+    check_fit(chain, memory_key, recall=recall)
     opened = borrow() if client is None else client_of(client, "with_memory")
     try:
         manner = Manner(placement, reader_zone(timezone, opened), opened.timezone)
@@ -108,6 +115,7 @@ def with_memory(
         policy=policy if recall else None,
         records=record,
         records_tools=record_tools,
+        resumes=is_graph(chain),
     )
     return RunnableWithMemory(chain, memory, borrowed=client is None)
 
@@ -177,6 +185,7 @@ class RunnableWithMemory(Closing, Shaped):
             informed = self._memory.opened(run)
             with run.step():
                 output = self._runnable.invoke(informed, _within(config, run_manager), **kwargs)
+        output = self._own(output, informed)
         self._memory.ended(run, output)
         return output
 
@@ -188,6 +197,7 @@ class RunnableWithMemory(Closing, Shaped):
             informed = await self._memory.aopened(run)
             with run.step():
                 output = await self._runnable.ainvoke(informed, _within(config, run_manager), **kwargs)
+        output = self._own(output, informed)
         await self._memory.aended(run, output)
         return output
 
@@ -199,11 +209,14 @@ class RunnableWithMemory(Closing, Shaped):
             return
         run = self._run(joined(pieces), config, run_manager)
         with self._memory.trying(run):
-            stream = self._runnable.stream(self._memory.opened(run), config, **kwargs)
-            with closing(_steps(run, stream)) as steps:
-                for chunk in steps:
-                    chunks.append(chunk)
-                    yield chunk
+            informed = self._memory.opened(run)
+            stream = self._runnable.stream(informed, config, **kwargs)
+            with closing(steps(run, stream)) as given:
+                for chunk in given:
+                    own = self._own(chunk, informed)
+                    if own is chunk or own:
+                        chunks.append(own)
+                        yield own
         self._memory.ended(run, whole(chunks))
 
     async def _atransform(
@@ -218,19 +231,26 @@ class RunnableWithMemory(Closing, Shaped):
             return
         run = self._run(joined(pieces), config, run_manager)
         with self._memory.trying(run):
-            stream = self._runnable.astream(await self._memory.aopened(run), config, **kwargs)
-            async with aclosing(_asteps(run, stream)) as steps:
-                async for chunk in steps:
-                    chunks.append(chunk)
-                    yield chunk
+            informed = await self._memory.aopened(run)
+            stream = self._runnable.astream(informed, config, **kwargs)
+            async with aclosing(asteps(run, stream)) as given:
+                async for chunk in given:
+                    own = self._own(chunk, informed)
+                    if own is chunk or own:
+                        chunks.append(own)
+                        yield own
         await self._memory.aended(run, whole(chunks))
+
+    def _own(self, output: Any, informed: object) -> Any:
+        """What the chain gave, without the member that we put in."""
+        return without(output, self._memory.keys.memory, informed)
 
     def _run(
         self, given: Any, config: RunnableConfig, manager: CallbackManagerForChainRun | AsyncCallbackManagerForChainRun
     ) -> Run:
         if self._leaves_out and isinstance(given, Mapping):
             raise Invalid(
-                "with_memory: the prompt has no variable of the name that memory_key gives: write it into the prompt, "
+                f"with_memory: the prompt has no variable {{{self._memory.keys.memory}}}: write it into the prompt, "
                 "or give recall=False",
                 field="memory_key",
             )
@@ -255,32 +275,3 @@ def _chain(runnable: RunnableLike[Any, Any]) -> Runnable[Any, Any]:
 
 def _within(config: RunnableConfig, manager: Any) -> RunnableConfig:
     return patch_config(config, callbacks=manager.get_child())
-
-
-def _steps(run: Run, stream: Iterator[T]) -> Generator[T]:
-    """What `stream` yields, each step of its own within the run."""
-    try:
-        while True:
-            with run.step():
-                try:
-                    chunk = next(stream)
-                except StopIteration:
-                    return
-            yield chunk
-    finally:
-        if isinstance(stream, Generator):
-            stream.close()
-
-
-async def _asteps(run: Run, stream: AsyncIterator[T]) -> AsyncGenerator[T]:
-    try:
-        while True:
-            with run.step():
-                try:
-                    chunk = await anext(stream)
-                except StopAsyncIteration:
-                    return
-            yield chunk
-    finally:
-        if isinstance(stream, AsyncGenerator):
-            await stream.aclose()

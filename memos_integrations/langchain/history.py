@@ -20,7 +20,7 @@ from langchain_core.messages import BaseMessage
 from memos_integrations._connect import borrow, give_back
 from memos_integrations.client import Degraded, MemOS, aside, surely
 from memos_integrations.errors import Invalid, MemOSError, Refused
-from memos_integrations.langchain._stored import batches, in_order, joined, restored, to_store
+from memos_integrations.langchain._stored import batches, joined, restored, to_store
 from memos_integrations.langchain._view import InLine, Told, View, in_line, on_the_way
 from memos_integrations.memory.breaker import Attempt, Breaker, Skipped
 from memos_integrations.memory.closing import Closing
@@ -28,6 +28,7 @@ from memos_integrations.memory.handed import client_of, one_of
 from memos_integrations.memory.outbox import Outbox
 from memos_integrations.memory.record import put
 from memos_integrations.memory.scope import Scope
+from memos_integrations.memory.stored import in_order
 from memos_integrations.memory.times import said_at
 from memos_integrations.wire.answers import StoredMessages
 from memos_integrations.wire.call import MAX_PAGE, checked

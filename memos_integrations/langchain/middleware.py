@@ -1,7 +1,8 @@
 """Long-term memory for `create_agent`."""
 
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Literal, NotRequired
@@ -11,6 +12,7 @@ from langchain.agents.middleware.types import PrivateStateAttr
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 from langgraph.config import get_config
+from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from langgraph.types import TracePolicy, omit_payload
 from typing_extensions import Unpack
@@ -19,6 +21,7 @@ from memos_integrations._connect import borrow, give_back
 from memos_integrations.client import MemOS, surely
 from memos_integrations.errors import Invalid
 from memos_integrations.langchain._events import tell_stream
+from memos_integrations.langchain._failed import Failed
 from memos_integrations.langchain._identity import Resolver, conversation_of, user_of
 from memos_integrations.langchain._messages import with_protocol
 from memos_integrations.langchain._own_tool import protocol_of, tool_name
@@ -48,27 +51,31 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
     One search and one write a user turn, whatever the number of model calls. Recalled text goes into the request
     copy only: never into state, checkpoints or streams. One instance serves any number of users at once. What the user
     and the assistant said is written; a `ChatMemOS` under it then writes nothing itself. LangSmith's spans of these
-    hooks (langchain 1.3.18 and later) carry no conversation; the model call's own does.
+    hooks carry no conversation; the model call's own does. An agent that is run again with the same words after its
+    model failed (`with_retry`, `with_fallbacks`) goes on with the same turn.
 
     `client`: a `MemOS` (see `connect`); None: `connect()`, which reads the environment; adapters made so share one
-    client, which the last to be closed closes. `user_id`: fixed, or a
-    callable `(runtime, config) -> str`; None: the server's authenticated user, the run's context, or its
-    configurable. `conversation_id`: fixed; None: the context's or the configurable's, else the thread_id, else
-    one made for the run. `placement`: "user" (default) sets memories beside the user's text and a static
-    protocol into the system message, which keeps a provider's prompt cache; "system" sets both into the system
-    message; "tool" recalls nothing by itself: it brings `MemOSSearchTool` for the model to search with, whose results
-    are messages like any tool's, and a static protocol. `recall`, `record`: False leaves that half out.
-    `record_subagents`: also record runs inside another agent's tools, whose "user" is a model (default: no).
-    `record_tools`: also write tool calls with their results, of which MemOS makes tool memories (default: no).
-    `timezone`: the reader's IANA zone for times in the prompt (default: the server's). `name` tells several instances
-    in one agent apart; with "tool" the tool is `search_memory_<name>` then, so a name is of letters, digits, _ and -.
-    Further keywords are `Recall`'s: limits, relativity, filter, knowledgebase_ids, recall_seconds (3 s), on_error
-    ("warn"; with "tool" the tool's own, which tells the model).
+    client, which the last to be closed closes. `user_id`: fixed, or a callable `(runtime, config) -> str`; None: the
+    server's authenticated user, the run's context, or its configurable. `conversation_id`: fixed; None: the context's
+    or the configurable's, else the thread_id, else one made for the run. `placement`: "user" (default) sets memories
+    beside the user's text and a static protocol into the system message, so that a provider's prompt cache holds within
+    the turn; "system" sets both into the system message; "tool" recalls nothing by itself: it brings `MemOSSearchTool`
+    for the model to search with, whose results are messages like any tool's, and a static protocol. `recall`, `record`:
+    False leaves that half out. `record_subagents`: also record runs inside another agent's tools, whose "user" is a
+    model (default: no); in a graph of your own they are known by the node's name, "tools". `record_tools`: also write
+    tool calls with their results, of which MemOS makes tool memories (default: no). `timezone`: the reader's IANA zone
+    for times in the prompt (default: the server's). `name` tells several instances in one agent apart; with "tool" the
+    tool is `search_memory_<name>` then, so a name is of letters, digits, _ and -. Further keywords are `Recall`'s:
+    limits, relativity, filter, knowledgebase_ids, recall_seconds (3 s), on_error ("warn"; with "tool" the tool's own,
+    which tells the model).
 
     Raises `Invalid` at once for arguments out of bounds, and in the run when no user is given. A service that
     fails never fails the run: recall goes on without memories and recording tries again. `stream_mode="custom"` shows
     what came of a recall: `{"type": "memos.recalled" | "memos.degraded", ...}`, with the members of `Recalled` and
-    `Degraded`. A turn is delivered beside the run: `connect(..., on_event=...)` hears of that too.
+    `Degraded`. A turn is delivered beside the run: `connect(..., on_event=...)` hears of that too. A guard that
+    redacts or blocks words keeps them from MemOS only in `before_agent`, and before this one: `PIIMiddleware` works
+    later. Messages that a `Command(update=...)` adds when a run is resumed are not written. A callable `user_id` is
+    asked at each model call, on the loop in awaited runs: it should not wait.
 
     >>> from memos_integrations import connect
     >>> memory = MemOSMiddleware(connect(":memory:"), user_id="ada")
@@ -143,7 +150,7 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
         found = NOTHING
         if turn is not None and self._sets:
             found = remembered(self._policy, self._client, scope, turn, text)
-        with recording(by_us=self._records):
+        with self._passing_on(request, turn, text):
             return handler(self._informed(request, turn, found))
 
     async def awrap_model_call(
@@ -154,7 +161,7 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
         found = NOTHING
         if turn is not None and self._sets:
             found = await aremembered(self._policy, self._client, scope, turn, text)
-        with recording(by_us=self._records):
+        with self._passing_on(request, turn, text):
             return await handler(self._informed(request, turn, found))
 
     def after_agent(self, state: _State, runtime: Runtime[Any]) -> dict[str, Any] | None:  # noqa: ARG002 - LangChain's
@@ -174,6 +181,7 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
         return self._noted(state, ended(state["messages"], turn))
 
     def _record(self, state: _State, turn: Turn) -> None:
+        self._failed.done(turn)
         messages, name = state["messages"], key_of(turn)
         scope = self._scope(turn["user"], turn["conversation"])
         kept = begun(self._client, scope, name) if text_of(messages, turn) is None else None
@@ -189,7 +197,9 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
         turn = begin(state["messages"], self._latest(state), user, conversation, owing=self._to_record(), known=known)
         if turn is None:
             return None, scope, None
-        scope, text = self._scope(user, turn["conversation"]), text_of(state["messages"], turn)
+        text = text_of(state["messages"], turn) or ""
+        turn = self._failed.taken_up((user, conversation or ""), turn, text)
+        scope = self._scope(user, turn["conversation"])
         if turn["since"] is not None and text:
             said = Said("user", text, datetime.fromisoformat(turn["at"]), turn["asked"])
             begin_turn(self._client, scope, key_of(turn), said)
@@ -204,6 +214,24 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
         turn = latest if latest and latest["user"] == user else None  # who approves a step is not who asked
         scope = self._scope(user, turn["conversation"] if turn else None)
         return turn, scope, text_of(request.messages, turn) if turn else None
+
+    @contextmanager
+    def _passing_on(self, request: ModelRequest[Any], turn: Turn | None, text: str | None) -> Iterator[None]:
+        """Around the model's own work, which nobody else records. A turn whose model failed may be run anew."""
+        try:
+            with recording(by_us=self._records):
+                yield
+        except GraphBubbleUp:
+            raise
+        except Exception:
+            if turn is not None and turn["since"] is not None and text:
+                place = turn["user"], conversation_of(request.runtime, get_config(), self._conversation) or ""
+                self._failed.add(place, turn, text)
+            raise
+
+    @property
+    def _failed(self) -> Failed:
+        return self._client.share(Failed, Failed)
 
     def _informed(self, request: ModelRequest[Any], turn: Turn | None, found: Found) -> ModelRequest[Any]:
         if not self._recalls:

@@ -171,4 +171,6 @@ class MemOSRetriever(Closing, BaseRetriever):
 
 def _check_names(langchains: Mapping[str, Any]) -> None:
     if unknown := langchains.keys() - BaseRetriever.model_fields.keys():
-        raise Invalid("MemOSRetriever: is no parameter of it", field=min(unknown), rule="extra_forbidden")
+        raise Invalid(
+            f"MemOSRetriever: {min(unknown)} is no parameter of it", field=min(unknown), rule="extra_forbidden"
+        )

@@ -206,7 +206,9 @@ class MemOSLLM(Holding, ChatFields, CustomLLM):
     def _call(self, kind: type[C], messages: Sequence[ChatMessage], given: Mapping[str, Any]) -> C:
         """The call, checked. Raises `Invalid`, and `Unsupported` for what is no text."""
         if unknown := given.keys() - _CALL:
-            raise Invalid("MemOSLLM: is no parameter of a call", field=min(unknown), rule="extra_forbidden")
+            raise Invalid(
+                f"MemOSLLM: {min(unknown)} is no parameter of a call", field=min(unknown), rule="extra_forbidden"
+            )
         told = {name: value for name, value in given.items() if value is not None}
         asked, steps = question_in(messages, told.get("system_prompt", self.system_prompt))
         self._warned.tell_of(asked.left_out, self.history_policy)

@@ -31,9 +31,8 @@ class MemOSMemory(Recalling):
     user turn, whatever the number of steps. Recalled text is in the copies that `get` returns, never in the
     history. Make it with `from_defaults`; one memory is one user's conversation. LlamaIndex's handlers get `events`.
 
-    Runs on one memory at once see, and have recorded, each its own turn beside those that are over. That needs
-    llama-index-workflows 2 (with llama-index-core 0.13 nothing is lost, but their turns mix), and of chat engines in
-    threads it holds for turns of up to a minute; two `stream_chat` in threads at once may swap their answers.
+    Runs on one memory at once see, and have recorded, each its own turn beside those that are over. Of chat engines in
+    threads that holds for turns of up to a minute; two `stream_chat` in threads at once may swap their answers.
 
     A context keeps history, scope and what is not yet written, through JSON too; the client's address is kept, its
     key is not: restored in another process, the memory calls `connect(address)`, or waits for `attach(client)` where

@@ -123,7 +123,7 @@ class ChatFields(BaseModel):
 def check_fields(who: str, members: Mapping[str, Any], names: Set[str]) -> None:
     """Raises `Invalid` for what no call could be made of, and for what is not among `names`."""
     if unknown := members.keys() - names:
-        raise Invalid(f"{who}: is no parameter of it", field=min(unknown), rule="extra_forbidden")
+        raise Invalid(f"{who}: {min(unknown)} is no parameter of it", field=min(unknown), rule="extra_forbidden")
     stops_of(who, members.get("stop"))
     ids = {name: "any" if members.get(name) is None else members[name] for name in ("user_id", "conversation_id")}
     told = {name: members.get(name) for name in (*OPTIONS, "system_prompt", "add_message_on_answer")}

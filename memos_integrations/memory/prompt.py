@@ -105,7 +105,7 @@ def strip(text: str) -> str:
 
 
 def unsaid(text: str) -> str:
-    """`text` without the protocols either, each known by all of its words: for what a model said, who may repeat them."""
+    """`text` without the protocols either, each known by all of its words: a model may repeat what it was told."""
     return _PROTOCOLS.sub("", strip(text))
 
 

@@ -68,7 +68,7 @@ def record(
     what a file or a service can't do: it is told by a warning and a `Degraded` event.
     """
     handed = client.share(_Handed, _Handed)
-    new = [said for said in _paired(turn) if handed.first(scope, said)]
+    new = _new(handed, scope, _paired(turn))
     call = _call(client, scope, new)
     written = 0 if call is None else put(client, call, name, beside)
     if written is None:
@@ -162,6 +162,19 @@ def _paired(turn: Sequence[Said]) -> list[Said]:
 def is_unique(id: str) -> bool:  # noqa: A002 - the framework's word
     """Whether a message's id is one for good: callers also number from 1."""
     return _UNIQUE.search(id) is not None
+
+
+def _new(handed: "_Handed", scope: Scope, turn: Sequence[Said]) -> list[Said]:
+    """What was not handed over before. What follows new words of the user is said anew: a model's cache gives an old
+    answer, old id and all.
+    """
+    new, anew = list[Said](), False
+    for said in turn:
+        first = handed.first(scope, said)
+        anew = anew or (first and said.role == "user" and said.id is not None and is_unique(said.id))
+        if first or anew:
+            new.append(said)
+    return new
 
 
 class _Handed:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
@@ -81,7 +80,7 @@ def test_once_a_turn_in_a_loop_with_tools(
     assert "Long-term memory" not in kept
 
 
-@pytest.mark.parametrize("given_id", ["7", str(uuid4())])
+@pytest.mark.parametrize("given_id", ["7", "0b9f2a54-6a1e-4a6e-9d7c-3f5f6f6f2c11"])
 def test_a_message_that_brings_its_id(client: MemOS, engine: CountingEngine, given_id: str) -> None:
     graph, _ = graph_with(client, after_tools(1))
     config = at(thread=None)

@@ -70,7 +70,7 @@ def engine(model: Scripted) -> CountingEngine:
         ({"model_name": "m"}, "model_name"),
         ({"metadata": 5}, "metadata"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "+".join(value),
 )
 def test_bad_arguments_are_refused_at_once(
     client: MemOS, options: Any, field: str, monkeypatch: pytest.MonkeyPatch

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from langchain.agents.middleware import ModelFallbackMiddleware, wrap_model_call
+from langchain.agents.middleware import ModelFallbackMiddleware, SummarizationMiddleware, wrap_model_call
 from langchain_core._api import LangChainDeprecationWarning
 from langchain_core.chat_history import BaseChatMessageHistory
 from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import ConfigurableFieldSpec, Runnable, RunnableLambda, RunnableWithMessageHistory
+from langgraph.checkpoint.memory import InMemorySaver
 
 from memos_integrations.client import MemOS
 from memos_integrations.errors import ServerFault
@@ -233,3 +234,14 @@ async def test_the_mark_of_a_historys_messages_is_seen_by_nobody_else(client: Me
     again.add_messages(again.messages)
     await client.aio.flush()
     assert len(spoken(engine)) == 2
+
+
+def test_what_a_middleware_of_langchains_asks_is_not_written(client: MemOS) -> None:
+    chat = ChatMemOS(client)
+    summing = SummarizationMiddleware(model=chat, trigger=("messages", 3), keep=("messages", 1))
+    agent = create_agent(chat, [], middleware=[MemOSMiddleware(client), summing], checkpointer=InMemorySaver())
+    for words in ("I hate trains.", "What now?"):
+        agent.invoke(said(words), at())
+    client.flush()
+    stored = client.get_message(user_id="ada", conversation_id="t1", message_limit_number=50).message_detail_list
+    assert [m.content for m in stored if m.role == "user"] == ["I hate trains.", "What now?"]

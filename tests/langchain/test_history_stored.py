@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from memos_integrations.langchain._stored import batches, in_order, restored, to_store
+from memos_integrations.langchain._stored import batches, restored, to_store
+from memos_integrations.memory.stored import in_order
 from memos_integrations.wire.answers import StoredMessage
 from memos_integrations.wire.call import checked
 from memos_integrations.wire.calls import AddMessage

@@ -70,7 +70,7 @@ UNKNOWN = [
 ]
 
 
-@pytest.mark.parametrize("answer", UNKNOWN, ids=str)
+@pytest.mark.parametrize("answer", UNKNOWN)
 def test_what_nobody_knows_of_is_looked_for_twice_and_sent_again(clock: Clock, answer: Any) -> None:
     server = Scripted([answer])
     assert left(clock, server, turn("a", "b")) == []
