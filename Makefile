@@ -49,7 +49,7 @@ unit: $(VENV)/.dev  ## the tests alone
 	$(BIN)/python -m pytest -q
 
 coverage: $(VENV)/.dev  ## the tests, with branch coverage of at least 95 %
-	$(BIN)/python -m pytest -q --cov --cov-report=term
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --cov --cov-report=term
 
 floors:  ## the tests that meet the frameworks, on the oldest versions that pyproject.toml allows
 	rm -rf .venv-floors && $(PYTHON) -m venv .venv-floors

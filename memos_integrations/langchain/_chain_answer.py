@@ -58,8 +58,10 @@ def _by_id(messages: Iterable[BaseMessage]) -> list[BaseMessage]:
     for message in messages:
         key = message.id or str(id(message))
         known = found.get(key)
-        tokens = isinstance(known, BaseMessageChunk) and isinstance(message, BaseMessageChunk)
-        found[key] = known + message if tokens else message
+        if isinstance(known, BaseMessageChunk) and isinstance(message, BaseMessageChunk):
+            found[key] = known + message
+        else:
+            found[key] = message
     return list(found.values())
 
 

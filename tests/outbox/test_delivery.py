@@ -53,7 +53,7 @@ NOT_APPLIED = [
 ]
 
 
-@pytest.mark.parametrize("answer", NOT_APPLIED, ids=str)
+@pytest.mark.parametrize("answer", NOT_APPLIED)
 def test_what_surely_was_not_applied_is_sent_again_unlooked(clock: Clock, answer: Any) -> None:
     server = Scripted([answer] * 3)
     assert left(clock, server, turn("a", "b")) == []
@@ -150,7 +150,7 @@ def test_a_refused_batch_is_sent_one_by_one_and_only_the_poison_is_parked(clock:
     assert [texts(call) for call in server.sent if call.conversation_id == "c"] == [["a"], ["b"], ["c"]]
 
 
-@pytest.mark.parametrize("reading", [refusal(40100), refusal(0, 403), Reply(302), bug, refusal(40002)], ids=str)
+@pytest.mark.parametrize("reading", [refusal(40100), refusal(0, 403), Reply(302), bug, refusal(40002)])
 def test_readings_that_are_refused_end_as_unknown(clock: Clock, reading: Any) -> None:
     server = Scripted([LOST], [reading] * 99)
     assert left(clock, server, turn("a"), turn("next", conversation="d")) == [("parked", "unknown", 0)]
@@ -166,7 +166,7 @@ def test_unclear_readings_end_as_unknown(clock: Clock) -> None:
     assert server.paths == [ADD, *[GET] * 10]
 
 
-@pytest.mark.parametrize("reading", [DEAD, LOST, refusal(0, 503), refusal(0, 500), Reply(200, b"<html>")], ids=str)
+@pytest.mark.parametrize("reading", [DEAD, LOST, refusal(0, 503), refusal(0, 500), Reply(200, b"<html>")])
 def test_a_failed_reading_is_neither_a_no_nor_counted(clock: Clock, reading: Any) -> None:
     server = Scripted([LOST], [reading] * 30, applies_lost=True)
     assert left(clock, server, turn("a")) == []
@@ -182,7 +182,7 @@ UNREADABLE: list[Callable[[], Any]] = [
 
 
 @pytest.mark.parametrize("make", UNREADABLE)
-@pytest.mark.parametrize("answer", [LOST, refusal(0, 502), refusal(50000), bug], ids=str)
+@pytest.mark.parametrize("answer", [LOST, refusal(0, 502), refusal(50000), bug])
 def test_what_cannot_be_read_back_is_sent_once_and_parked(clock: Clock, make: Any, answer: Any) -> None:
     server = Scripted([answer])
     ((state, error, _),) = left(clock, server, make())
