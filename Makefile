@@ -82,6 +82,7 @@ exits:  ## that what waits is delivered when Python ends, on 3.11, 3.12 and 3.13
 
 bench: $(VENV)/.dev  ## what a turn, a call over HTTP and an import cost
 	$(BIN)/python benchmarks/turn.py
+	$(BIN)/python benchmarks/agents.py $(if $(PEERS),--peers $(PEERS))
 	$(BIN)/python benchmarks/transport.py
 	$(BIN)/python benchmarks/imports.py
 
