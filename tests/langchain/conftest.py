@@ -19,6 +19,7 @@ HARMLESS = {
     "weakref.py": "__call__",  # what nobody closed ends wherever the collection happens to run
     "/engine/_workers.py": "_aside",  # joins a thread that has only to end, as does the next
     "/client/_loop.py": "join",
+    "/coverage/collector.py": "lock_data",  # the measurement's own
 }
 AWAITED = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 

@@ -47,6 +47,7 @@ def _watch() -> BlockBuster:
     for call in watch.functions.values():
         call.can_block_predicate = _unless_a_tests_own(call.can_block_predicate)
         call.can_block_in("logging/__init__.py", "handle")  # where the application's log goes is its own choice
+        call.can_block_in("coverage/collector.py", "lock_data")  # the measurement's own
         for file, joining in ENDING.items():
             call.can_block_in(file, joining)
     return watch
