@@ -7,7 +7,7 @@ PIP := $(BIN)/$(INSTALL) --constraint constraints.txt
 # What knows langchain, llama-index, pydantic or httpx; the other tests know none of their versions.
 MEETING := tests/langchain tests/llama_index tests/wire tests/client tests/memory
 
-.PHONY: help demo test format lint types imports unit coverage floors newest versions exits bench clean
+.PHONY: help demo test format lint types imports unit coverage explore floors newest versions exits bench clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -51,6 +51,9 @@ unit: $(VENV)/.dev  ## the tests alone
 coverage: $(VENV)/.dev  ## the tests, with branch coverage of at least 95 %
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --cov --cov-report=term
 
+explore: $(VENV)/.dev  ## the properties, on examples that nobody has tried
+	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -q -n 2 $$(grep -rl "from hypothesis import" tests --include 'test_*.py')
+
 floors:  ## the tests that meet the frameworks, on the oldest versions that pyproject.toml allows
 	rm -rf .venv-floors && $(PYTHON) -m venv .venv-floors
 	.venv-floors/bin/$(INSTALL) --constraint constraints-floors.txt --editable '.[test]'
@@ -75,7 +78,7 @@ exits:  ## that what waits is delivered when Python ends, on 3.11, 3.12 and 3.13
 		echo "Python $$version: $$found"; \
 		rm -rf .venv-exits && "$$found" -m venv .venv-exits && \
 		.venv-exits/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-			--editable . pytest pytest-asyncio && \
+			--editable . hypothesis pytest pytest-asyncio && \
 		.venv-exits/bin/python -m pytest -q tests/outbox/test_exits.py || failed="$$failed $$version"; \
 	done; \
 	test -z "$$missing$$failed" || { echo "missing:$${missing:- none}; failed:$${failed:- none}"; exit 1; }

@@ -1,6 +1,14 @@
 """What holds for every test: nothing is kept in the developer's own folders."""
 
+import os
+
 import pytest
+from hypothesis import settings
+
+# The same examples everywhere, so that a green suite stays green; `make explore` looks for new ones.
+settings.register_profile("same", derandomize=True, print_blob=True)
+settings.register_profile("explore", print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(autouse=True)

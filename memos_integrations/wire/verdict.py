@@ -101,7 +101,7 @@ def verdict(sought: Sought, told: Sequence[Heard], past: Sequence[Delivered], *,
     if not want:
         return Verdict.UNCLEAR
     sure = [one for one in past if one.sure]
-    told = _zoned(told, sure, sought, full=full)
+    told, plain = _zoned(told, sure, sought, full=full), [one.exact for one in told]
     if _tells_arrivals(told, sure):
         sought = replace(sought, said=frozenset())
     ages = [(one, _age(one, sought)) for one in told]
@@ -113,7 +113,9 @@ def verdict(sought: Sought, told: Sequence[Heard], past: Sequence[Delivered], *,
         return Verdict.THERE
     if any(unexplained[digest] > 0 for digest in want) or _lags(told, sure, full=full, now=sought.now):
         return Verdict.UNCLEAR  # a part of it may be shown, or not even what was there before
-    return Verdict.ABSENT if _missing(want, ages, sure, sought, full=full) else Verdict.UNCLEAR
+    if full and not _reaches_back(ages, plain, sought):
+        return Verdict.UNCLEAR  # it may have been pushed out
+    return Verdict.ABSENT if _missing(want, ages, sure, full=full) else Verdict.UNCLEAR
 
 
 class _Age(Enum):
@@ -156,9 +158,11 @@ def _zoned(told: Sequence[Heard], past: Sequence[Delivered], sought: Sought, *, 
     known = [one for one in past if one.at >= newest.at - _LATELY]
     if full and newest.at < now - _LATELY and len({one.digest for one in known}) <= _TELLING:
         return told
-    theirs = (one.at for one in told if one.digest == newest.digest and one.at is not None and not one.exact)
+    theirs = [one.at for one in told if one.digest == newest.digest and one.at is not None and not one.exact]
     likely = {shift for at in theirs for shift in [_nearest(at, newest.at)] if abs(shift) <= _WIDEST}
     fitting = [shift for shift in likely if _fits(_moved(told, shift), known, now)]
+    if any(fitting) and len(theirs) > sum(one.digest == newest.digest for one in past):
+        return _moved(told, None)  # another's same words may only look like ours in another zone
     if len(fitting) == 1:
         kept = [one if fitting[0] == 0.0 or not sought.was_said(one.at) else Heard(one.digest, None) for one in told]
         return _moved(kept, fitting[0])
@@ -192,13 +196,22 @@ def _fits(told: Sequence[Heard], known: Sequence[Delivered], now: float) -> bool
 
 
 def _before(ages: _Aged, sought: Sought, past: Sequence[Delivered]) -> list[bytes]:
-    """What earlier deliveries may have put among the fresh."""
-    left = sorted(past, key=lambda one: one.at)
+    """What earlier deliveries may have put among the fresh: as much as can be, so the old ones take the earliest."""
+    first = sought.first - 2 * _SLACK
+    left = sorted((one for one in past if one.sure or one.at < first), key=lambda one: one.at)
     for at, digest in sorted((one.at, one.digest) for one, age in ages if age is _Age.OLD and one.at is not None):
-        shown = next((one for one in left if one.sure and one.digest == digest and one.spans(at)), None)
+        shown = next((one for one in left if one.digest == digest and one.spans(at)), None)
         if shown is not None:
             left.remove(shown)
-    return [one.digest for one in left if one.at >= sought.first - 2 * _SLACK]
+    left += [one for one in past if not one.sure]
+    guessed = [one for one, age in ages if age is _Age.FRESH and not one.exact]
+    return [one.digest for one in left if one.at >= first or any(_may_be(one, each) for each in guessed)]
+
+
+def _may_be(one: Delivered, told: Heard) -> bool:
+    """Whether an earlier one would have that time in another zone than we think."""
+    shift = round(((told.at or 0.0) - one.at) / _QUARTER) * _QUARTER
+    return told.digest == one.digest and abs(shift) <= _WIDEST and one.spans((told.at or 0.0) - shift)
 
 
 def _lags(told: Sequence[Heard], past: Sequence[Delivered], *, full: bool, now: float | None) -> bool:
@@ -209,12 +222,19 @@ def _lags(told: Sequence[Heard], past: Sequence[Delivered], *, full: bool, now: 
     return bool(Counter(one.digest for one in lately) - Counter(one.digest for one in told))
 
 
-def _missing(want: Counter[bytes], ages: _Aged, past: Sequence[Delivered], sought: Sought, *, full: bool) -> bool:
+def _reaches_back(ages: _Aged, plain: Sequence[bool], sought: Sought) -> bool:
+    """Whether what was told begins before the earliest time that `sought` may have been given.
+
+    Of a message sent long after it was said only times that were `plain`, without a zone to guess, tell that: the
+    server may keep what it is told in our zone, and what it tells the time of itself in its own.
+    """
+    times = [(one.at, exact) for (one, age), exact in zip(ages, plain, strict=True) if age is _Age.OLD]
+    old = [at for at, exact in times if at is not None and (exact or sought.at_once)]
+    return min(old, default=math.inf) < sought.first - _SLACK
+
+
+def _missing(want: Counter[bytes], ages: _Aged, past: Sequence[Delivered], *, full: bool) -> bool:
     """Whether too few of its messages are there: among those that may be new, or all in all beside the known ones."""
-    old = [one for one, age in ages if age is _Age.OLD and (one.exact or sought.at_once)]
-    oldest = min((one.at for one in old if one.at is not None), default=math.inf)
-    if full and oldest >= sought.first - _SLACK:
-        return False  # it may have been pushed out
     able = Counter(one.digest for one, age in ages if age is not _Age.OLD)
     if any(able[digest] < number for digest, number in want.items()):
         return True

@@ -186,6 +186,31 @@ def test_who_writes_alone_always_learns_it(
     assert found is (Verdict.THERE if applied else Verdict.ABSENT)
 
 
+def test_a_late_word_is_not_missed_where_others_are_told_in_another_zone() -> None:
+    """The server tells ours by their chat_time, in our zone, and another's by its own clock, an hour behind."""
+    past = [Said(("ok", "ok"), 0.0, ours=False)] * 2 + [Said(("hm",), 0.2)] * 46
+    story = alone(*past, world=World("text", zone=-1.0, chat="told"))
+    assert story.read(Said(("fine",), 0.0, delay=60), applied=True, waited=0.05) is not Verdict.ABSENT
+
+
+def test_a_slow_ok_is_not_taken_for_the_next_when_one_in_doubt_was_applied_before() -> None:
+    story = alone(Said(("ok",), 0.0, fate="applied"), Said(("ok",), 0.0, took=8.0, share=1.0))
+    assert story.read(Said(("ok",), 0.0), applied=False, waited=0.05) is not Verdict.THERE
+
+
+def test_our_own_ok_of_a_whole_zone_before_is_not_taken_for_the_next() -> None:
+    past = [Said(("hm",), 0.2, ours=False)] * 55 + [Said(("ok",), 0.0)]
+    story = alone(*past, world=World("text", zone=8.0))
+    assert story.read(Said(("ok",), 8.0 * HOUR), applied=False, waited=0.05) is not Verdict.THERE
+
+
+@pytest.mark.parametrize(("zone", "chat"), [(0.0, "same"), (1.0, "told")])
+def test_another_s_ok_a_quarter_of_an_hour_before_does_not_shift_the_zone(zone: float, chat: str) -> None:
+    past = [Said(("ok", "ok"), 0.0, ours=False), Said(("ok",), 900.0)]
+    story = alone(*past, world=World("text", zone=zone, chat=chat))
+    assert story.read(Said(("ok",), 0.0), applied=False, waited=0.05) is not Verdict.THERE
+
+
 @pytest.mark.parametrize("told", ["milliseconds", "text"])
 def test_an_old_ok_of_another_process_is_not_taken_for_the_third(told: str) -> None:
     past = [Said(("ok",), 0.0, ours=False), Said(("ok",), 259_200.0)]
