@@ -1,31 +1,26 @@
-"""The engine: one method a call, in the order of work. What is stored is in `_store`, what counts in `_rank`."""
+"""The engine: one method a call. Here what adds, finds and tells; what changes is in `_revising`, what is stored in
+`_store`, what counts in `_rank`.
+"""
 
-import os
-import time
 import uuid
-import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
-from memos_integrations._file import Synchronous
-from memos_integrations.engine import _defaults, _feedback, _items, _status
-from memos_integrations.engine._chat import Chatting, Model, configured
+from memos_integrations.engine import _defaults, _items, _status
+from memos_integrations.engine._chat import Chatting, configured
 from memos_integrations.engine._defaults import FACTS
-from memos_integrations.engine._extract import Turn, note, piece, turn
+from memos_integrations.engine._extract import Turn, note, turn
 from memos_integrations.engine._pieces import Answering, Waiting
 from memos_integrations.engine._queries import FACT, PREFERENCE
-from memos_integrations.engine._refine import Refiner, refine, wants
+from memos_integrations.engine._refine import refine, wants
+from memos_integrations.engine._revising import Revising
 from memos_integrations.engine._rows import Owner
 from memos_integrations.engine._search import Wanted, find_facts, find_preferences
-from memos_integrations.engine._store import SWEPT_AT_CLOSING, SWEPT_AT_ONCE, Store
 from memos_integrations.engine._times import instant
-from memos_integrations.engine._where import where
-from memos_integrations.engine._words import TOKENIZER, tokens
 from memos_integrations.errors import NotFound
 from memos_integrations.wire.answers import (
     Added,
     ChatAnswer,
-    Deleted,
     Fact,
     Found,
     Memories,
@@ -35,10 +30,8 @@ from memos_integrations.wire.answers import (
     TaskStatus,
 )
 from memos_integrations.wire.calls import (
-    AddFeedback,
     AddMessage,
     Chat,
-    DeleteMemory,
     GetMemory,
     GetMemoryById,
     GetMessage,
@@ -46,15 +39,13 @@ from memos_integrations.wire.calls import (
     SearchMemory,
     StreamChat,
 )
-from memos_integrations.wire.filters import Filter
 
 __all__ = ["Engine"]
 
-CLOSING_SECONDS: Final = 5.0
 FARTHEST: Final = 1 << 62  # rows that a page may begin at; SQLite counts in 64 bits
 
 
-class Engine:
+class Engine(Revising):
     """MemOS in one SQLite file, or in memory (`path` ":memory:"); a `model` and a network are needed for chat alone.
 
     Facts are turns as they were said, preferences are found by rules (English and Chinese); search is by words and by
@@ -72,35 +63,6 @@ class Engine:
     'I avoid trains.'
     >>> engine.close()
     """
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        clock: Callable[[], float] = time.time,
-        synchronous: Synchronous = "NORMAL",
-        model: Model | None = None,
-    ) -> None:
-        self._clock, self._model = clock, model
-        self._store = Store(os.fspath(path), synchronous, tokenizer=TOKENIZER, measure=piece)
-        self._refiner = Refiner(self._store)
-        self._close = weakref.finalize(self, _shut, self._refiner, self._store)
-        self._close.atexit = False  # whoever writes at the end of the process does so first, and then closes it
-        with self._store.reading():
-            left = self._store.count_running()
-        if left:
-            self._refiner.wake()
-
-    def close(self) -> None:
-        """Finishes what was accepted, within five seconds, and closes the file. What is left is done by the next."""
-        if self._close.detach():  # not called: once the interpreter is ending, a finalizer does nothing
-            _shut(self._refiner, self._store)
-
-    def settle(self, timeout: float | None = None) -> int:
-        """Waits until what was accepted is refined, or `timeout` seconds have passed; says how many tasks are left."""
-        self._refiner.settle(timeout)
-        with self._store.reading():
-            return self._store.count_running()
 
     def add_message(self, call: AddMessage, project: str = "") -> Added:
         """Stores the turns, findable at once; refines them before or after answering, as `async_mode` says."""
@@ -205,53 +167,6 @@ class Engine:
             raise NotFound("no memory has this id here: it was deleted, or never was", code=40001, path=call.path)
         return found
 
-    def add_feedback(self, call: AddFeedback, project: str = "") -> Added:
-        """Updates or archives the memories that the feedback corrects, and remembers what it says; done when told."""
-        _defaults.check_bases(call)
-        public = str(uuid.uuid4())
-        with self._store.writing():
-            _feedback.take(self._store, call, project, public, self._now())
-        return Added(task_id=public, status="completed")
-
-    def delete_memory(self, call: DeleteMemory, project: str = "") -> Deleted:
-        """Deletes for good: text, index and, of what no memory is left, the stored messages."""
-        with self._store.writing():
-            if call.memory_ids is not None:
-                self._forget(*self._named(call.memory_ids, project))
-            elif call.condition is not None:
-                self._forget(*self._passing(call.condition, project))
-            else:
-                self._store.delete_owner(self._to_delete(call, project).number)
-            self._store.owe_sweep()
-        self._store.settle_sweep(SWEPT_AT_ONCE)
-        return Deleted()
-
-    def _named(self, ids: Sequence[str], project: str) -> tuple[list[int], list[int]]:
-        facts, likings = (self._store.named(project, table, ids) for table in (FACT, PREFERENCE))
-        if len(facts) + len(likings) < len(set(ids)):
-            raise NotFound("a memory to delete does not exist; nothing was deleted", code=40307, path=DeleteMemory.path)
-        return facts, likings
-
-    def _passing(self, condition: Filter, project: str) -> tuple[list[int], list[int]]:
-        facts: list[int] = []
-        likings: list[int] = []
-        for kind in _defaults.KINDS:
-            if group := condition.group(kind):
-                facts += self._store.passing(project, kind, FACT, where(group))
-                likings += self._store.passing(project, kind, PREFERENCE, where(group))
-        return facts, likings
-
-    def _forget(self, facts: list[int], likings: list[int]) -> None:
-        messages = self._store.delete_facts(facts, tokens) | self._store.delete_preferences(likings)
-        self._store.delete_forgotten(messages)
-
-    def _to_delete(self, call: DeleteMemory, project: str) -> Owner:
-        kind, name = ("user", call.user) if call.user is not None else ("agent", call.agent_id or "")
-        owner = self._store.owner(project, kind, name)
-        if owner is None:
-            raise NotFound(f"the {kind} to delete does not exist", code=40308, path=call.path)
-        return owner
-
     def get_status(self, call: GetStatus, project: str = "") -> TaskStatus:
         """How far a task is; when completed, the ids of what it added, updated and archived ("deleted")."""
         with self._store.reading():
@@ -276,16 +191,3 @@ class Engine:
         model = configured(self._model)
         _defaults.check_bases(call)
         return Chatting(self, model, call, project, instant(self._now()))
-
-    def _owner(self, call: _defaults.Selecting, project: str) -> Owner | None:
-        return self._store.owner(project, *_defaults.subject(call))
-
-    def _now(self) -> int:
-        return round(self._clock() * 1000)
-
-
-def _shut(refiner: Refiner, store: Store) -> None:
-    until = time.monotonic() + CLOSING_SECONDS
-    if refiner.stop(CLOSING_SECONDS):
-        store.settle_sweep(SWEPT_AT_CLOSING)
-    store.close(max(0.0, until - time.monotonic()))

@@ -44,7 +44,7 @@ def route(
         method, more = _method(engine, call), {"seconds": seconds, "waiting": waiting} if call.asks_model else {}
         if isinstance(call, StreamChat):
             return Streamed(200, Pieces(method(call, project, **more), _telling(request)), _SSE)
-        return write(method(call, project, **more))
+        return write(method(call, project, **more), enveloped=call.enveloped)
     except Exception as error:  # noqa: BLE001 -- the caller gets a reply whatever happens
         return refuse(_telling(request)(error))
 

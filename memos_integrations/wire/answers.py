@@ -19,16 +19,20 @@ __all__ = [
     "Event",
     "Fact",
     "Found",
+    "Members",
     "Memories",
     "Memory",
     "Preference",
     "ProfileHit",
+    "Several",
     "Skill",
     "StoredMessage",
     "StoredMessages",
     "TaskStatus",
     "Time",
     "ToolMemory",
+    "Updated",
+    "Words",
 ]
 
 T = TypeVar("T")
@@ -237,6 +241,12 @@ class StoredMessages(Answer):
 
 class Deleted(Answer):
     """`success` says that everything named is gone."""
+
+    success: bool = True
+
+
+class Updated(Answer):
+    """`success` says that the memory is now as was asked."""
 
     success: bool = True
 

@@ -63,6 +63,8 @@ class Call(Discreet, Generic[T]):
     repeatable: ClassVar[bool] = False
     """Whether asking twice does the same as asking once, so that a lost reply may be asked for again."""
     method: ClassVar[Literal["GET", "POST"]] = "POST"
+    enveloped: ClassVar[bool] = True
+    """Whether the documented answer comes in the envelope; both are read."""
     asks_model: ClassVar[bool] = False
     """Whether the server asks a model before it answers, which takes its time."""
 

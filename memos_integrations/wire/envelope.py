@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
 
 from memos_integrations.errors import Garbled, Invalid, Refused, ServerFault
 from memos_integrations.wire.answers import Added, Answer
@@ -139,7 +140,10 @@ def _careful(call: Call[Any], reply: Reply) -> Answer:
     if envelope.code is not None and envelope.code not in FINE:
         raise _refusal(call, reply, envelope.code, envelope.message or "")
     _raise_by_status(call, reply, envelope.message or "")
-    return _answer(call, call.fitted(envelope.data), reply)
+    data = envelope.data
+    if data is None and not call.enveloped and envelope.code is None:
+        data = from_json(reply.body)
+    return _answer(call, call.fitted(data), reply)
 
 
 def _raise_by_status(call: Call[Any], reply: Reply, words: str) -> None:
@@ -182,9 +186,11 @@ def _failed(answer: Answer) -> bool:
     return lost or getattr(answer, "success", True) is False
 
 
-def write(answer: Answer) -> Reply:
+def write(answer: Answer, *, enveloped: bool = True) -> Reply:
     """`answer` as a server sends it."""
-    body = b'{"code":0,"data":' + answer.model_dump_json(exclude_none=True).encode() + b',"message":"ok"}'
+    body = answer.model_dump_json(exclude_none=True).encode()
+    if enveloped:
+        body = b'{"code":0,"data":' + body + b',"message":"ok"}'
     return Reply(200, body, {"content-type": "application/json"})
 
 

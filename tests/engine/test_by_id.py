@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from memos_integrations.engine import Engine, _engine, route
+from memos_integrations.engine import Engine, _core, route
 from memos_integrations.errors import NotFound
 from memos_integrations.wire.envelope import Reply, Request
 from tests.engine.conftest import Clock, Talk
@@ -155,7 +155,7 @@ def test_another_tokenizer_indexes_no_archived_fact(path: Path, monkeypatch: pyt
     Talk(first).add("Bread is cheap.")
     archived(Talk(first))
     first.close()
-    monkeypatch.setattr(_engine, "TOKENIZER", "next")
+    monkeypatch.setattr(_core, "TOKENIZER", "next")
     again = Engine(path)
     assert counts(Talk(again)) == (1, 2)
     again.close()

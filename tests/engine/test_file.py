@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from memos_integrations import _file
-from memos_integrations.engine import Engine, _engine, _schema
+from memos_integrations.engine import Engine, _core, _revising, _schema
 from memos_integrations.errors import MemOSError, ServerFault, Unsupported
 from tests.engine.conftest import Talk, in_a_child
 
@@ -107,7 +107,7 @@ def test_no_database_at_all_is_refused(path: Path) -> None:
 def test_another_tokenizer_indexes_anew(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changed(filled, "update posting set word = 'stale ' || word", "update preference set words = ''")
     changed(filled, "update fact set length = 99")
-    monkeypatch.setattr(_engine, "TOKENIZER", "next")
+    monkeypatch.setattr(_core, "TOKENIZER", "next")
     engine = Engine(filled)
     talk = Talk(engine)
     assert talk.facts("parrot") == ["The parrots are running.", "I avoid trains."]
@@ -161,7 +161,7 @@ def test_a_sweep_that_cannot_be_done_stays_owed(filled: Path, monkeypatch: pytes
 
 
 def test_a_large_file_is_swept_when_it_is_closed(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_engine, "SWEPT_AT_ONCE", 0)
+    monkeypatch.setattr(_revising, "SWEPT_AT_ONCE", 0)
     engine = Engine(filled)
     Talk(engine).delete(user_id="u")
     assert engine._store._setting("sweep")
@@ -171,8 +171,8 @@ def test_a_large_file_is_swept_when_it_is_closed(filled: Path, monkeypatch: pyte
 
 def test_a_very_large_file_owes_its_sweep(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(_engine, "SWEPT_AT_ONCE", 0)
-        patch.setattr(_engine, "SWEPT_AT_CLOSING", 0)
+        patch.setattr(_revising, "SWEPT_AT_ONCE", 0)
+        patch.setattr(_core, "SWEPT_AT_CLOSING", 0)
         engine = Engine(filled)
         Talk(engine).delete(user_id="u")
         engine.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from memos_integrations import _file
-from memos_integrations.engine import Engine, _engine, _refine
+from memos_integrations.engine import Engine, _core, _refine
 from memos_integrations.errors import Unsupported
 from tests.engine.conftest import Talk
 
@@ -93,7 +93,7 @@ def test_a_large_transaction_is_seen_whole_or_not_at_all(path: Path) -> None:
 def test_closing_does_not_wait_for_a_task_that_waits(
     path: Path, begun: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_engine, "CLOSING_SECONDS", 0.1)
+    monkeypatch.setattr(_core, "CLOSING_SECONDS", 0.1)
     engine, go, step = Engine(path), threading.Event(), _refine.Refiner._step
     monkeypatch.setattr(_refine.Refiner, "_step", lambda self: go.wait(LONG) and step(self))
     Talk(engine).add("I avoid trains.", async_mode=True)

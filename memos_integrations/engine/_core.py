@@ -1,0 +1,66 @@
+"""What every part of the engine stands on: the file, the clock, the second stage, and their end."""
+
+import os
+import time
+import weakref
+from collections.abc import Callable
+from typing import Final
+
+from memos_integrations._file import Synchronous
+from memos_integrations.engine import _defaults
+from memos_integrations.engine._chat import Model
+from memos_integrations.engine._extract import piece
+from memos_integrations.engine._refine import Refiner
+from memos_integrations.engine._rows import Owner
+from memos_integrations.engine._store import SWEPT_AT_CLOSING, Store
+from memos_integrations.engine._words import TOKENIZER
+
+__all__ = ["Core"]
+
+CLOSING_SECONDS: Final = 5.0
+
+
+class Core:
+    """The file and the clock. Parts of the engine (`_engine`, `_revising`, …) derive from it, one a topic."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        clock: Callable[[], float] = time.time,
+        synchronous: Synchronous = "NORMAL",
+        model: Model | None = None,
+    ) -> None:
+        self._clock, self._model = clock, model
+        self._store = Store(os.fspath(path), synchronous, tokenizer=TOKENIZER, measure=piece)
+        self._refiner = Refiner(self._store)
+        self._close = weakref.finalize(self, _shut, self._refiner, self._store)
+        self._close.atexit = False  # whoever writes at the end of the process does so first, and then closes it
+        with self._store.reading():
+            left = self._store.count_running()
+        if left:
+            self._refiner.wake()
+
+    def close(self) -> None:
+        """Finishes what was accepted, within five seconds, and closes the file. What is left is done by the next."""
+        if self._close.detach():  # not called: once the interpreter is ending, a finalizer does nothing
+            _shut(self._refiner, self._store)
+
+    def settle(self, timeout: float | None = None) -> int:
+        """Waits until what was accepted is refined, or `timeout` seconds have passed; says how many tasks are left."""
+        self._refiner.settle(timeout)
+        with self._store.reading():
+            return self._store.count_running()
+
+    def _owner(self, call: _defaults.Selecting, project: str) -> Owner | None:
+        return self._store.owner(project, *_defaults.subject(call))
+
+    def _now(self) -> int:
+        return round(self._clock() * 1000)
+
+
+def _shut(refiner: Refiner, store: Store) -> None:
+    until = time.monotonic() + CLOSING_SECONDS
+    if refiner.stop(CLOSING_SECONDS):
+        store.settle_sweep(SWEPT_AT_CLOSING)
+    store.close(max(0.0, until - time.monotonic()))
