@@ -6,12 +6,14 @@ INSTALL := python -m pip install --quiet --disable-pip-version-check
 PIP := $(BIN)/$(INSTALL) --constraint constraints.txt
 # What knows langchain, llama-index, pydantic or httpx; the other tests know none of their versions.
 MEETING := tests/langchain tests/llama_index tests/wire tests/client tests/memory
+# What LlamaIndex 0.13 says of its own age.
+AGED := -W ignore::pydantic.warnings.UnsupportedFieldAttributeWarning -W 'ignore:ServiceManager is deprecated:DeprecationWarning'
 
-.PHONY: help demo test format lint types imports unit coverage explore floors newest versions exits bench clean
+.PHONY: help demo test format lint types imports unit coverage explore floors crossed newest versions exits test-official-client bench clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 22
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "memos-integrations needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -57,15 +59,23 @@ explore: $(VENV)/.dev  ## the properties, on examples that nobody has tried
 floors:  ## the tests that meet the frameworks, on the oldest versions that pyproject.toml allows
 	rm -rf .venv-floors && $(PYTHON) -m venv .venv-floors
 	.venv-floors/bin/$(INSTALL) --constraint constraints-floors.txt --editable '.[test]'
-	.venv-floors/bin/python -m pytest -q -W default $(MEETING)  # old frameworks warn of their own age
+	.venv-floors/bin/python -m pytest -q $(AGED) $(MEETING)
 
-newest:  ## the same on the newest versions
+crossed:  ## the newest LlamaIndex on the oldest pydantic, then the oldest LlamaIndex on the newest pydantic
+	rm -rf .venv-crossed && $(PYTHON) -m venv .venv-crossed
+	.venv-crossed/bin/$(INSTALL) --constraint constraints.txt --editable '.[test]'
+	.venv-crossed/bin/$(INSTALL) --no-deps $$(grep ^pydantic constraints-floors.txt)
+	.venv-crossed/bin/python -m pytest -q tests/llama_index tests/wire tests/client tests/memory
+	.venv-crossed/bin/$(INSTALL) --no-deps $$(grep ^pydantic constraints.txt) $$(grep ^llama-index constraints-floors.txt)
+	.venv-crossed/bin/python -m pytest -q $(AGED) tests/llama_index tests/wire tests/client tests/memory
+
+newest:  ## the same as `floors` on the newest versions
 	rm -rf .venv-newest && $(PYTHON) -m venv .venv-newest
 	.venv-newest/bin/$(INSTALL) --constraint constraints.txt --editable '.[test]'
 	.venv-newest/bin/$(INSTALL) --no-deps --requirement constraints-newest.txt
 	.venv-newest/bin/python -m pytest -q $(MEETING)
 
-versions: floors newest  ## on the oldest and on the newest versions
+versions: floors crossed newest  ## LlamaIndex 0.13 and 0.14, each with pydantic 2.12 and 2.14; LangChain's oldest and newest
 
 exits:  ## that what waits is delivered when Python ends, on 3.11, 3.12 and 3.13 (of pyenv, too)
 	@for version in 3.11 3.12 3.13; do \
@@ -83,11 +93,20 @@ exits:  ## that what waits is delivered when Python ends, on 3.11, 3.12 and 3.13
 	done; \
 	test -z "$$missing$$failed" || { echo "missing:$${missing:- none}; failed:$${failed:- none}"; exit 1; }
 
+.venv-official/.client: tests/official/requirements.txt
+	rm -rf .venv-official && $(PYTHON) -m venv .venv-official
+	.venv-official/bin/$(INSTALL) --no-deps --requirement $<
+	touch $@
+
+test-official-client: $(VENV)/.dev .venv-official/.client  ## each method of MemOS's own client, against our server
+	$(BIN)/python -m tests.official .venv-official/bin/python
+
 bench: $(VENV)/.dev  ## what a turn, a call over HTTP and an import cost
 	$(BIN)/python benchmarks/turn.py
 	$(BIN)/python benchmarks/agents.py $(if $(PEERS),--peers $(PEERS))
+	$(BIN)/python benchmarks/llama_agents.py $(if $(PEERS),--peers $(PEERS))
 	$(BIN)/python benchmarks/transport.py
 	$(BIN)/python benchmarks/imports.py
 
 clean:  ## take away what make made
-	rm -rf $(VENV) .venv-floors .venv-newest .venv-exits .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist build
+	rm -rf $(VENV) .venv-floors .venv-crossed .venv-newest .venv-exits .venv-official .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist build

@@ -1,4 +1,4 @@
-"""What the notebooks need to run offline: a stand-in for a model, and a table.
+"""What the notebooks need to run offline: a stand-in for a model, one for an embedding, and a table.
 
 The stand-in holds no answers. To a question it repeats the recalled line that shares most words with it, or says that
 it doesn't know; to anything else it nods. So whatever it knows of a user came out of the memory, into its prompt.
@@ -7,7 +7,8 @@ add_feedback, "forget" for forget_memory; search_memory for any question, and be
 tool said.
 
 Put a model of your own in its place: with LangChain, MEMOS_NOTEBOOK_MODEL names it ("openai:…", or whatever else
-`init_chat_model` takes; it needs its package and its key); with LlamaIndex, write your LLM where it says `llm()`.
+`init_chat_model` takes; it needs its package and its key); with LlamaIndex, write your LLM where it says `llm()`, and
+your embedding where it says `embedding()`: the one here counts words.
 """
 
 import os
@@ -17,6 +18,7 @@ from html import escape
 from json import dumps
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+from zlib import crc32
 
 from memos_integrations.engine import tokens
 from memos_integrations.memory.prompt import strip
@@ -24,9 +26,10 @@ from memos_integrations.memory.prompt import strip
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import BaseMessage
+    from llama_index.core.embeddings import BaseEmbedding
     from llama_index.core.llms.function_calling import FunctionCallingLLM
 
-__all__ = ["Table", "chat_model", "llm", "masked", "reply"]
+__all__ = ["Table", "chat_model", "embedding", "llm", "masked", "reply"]
 
 # "- I moved to Lyon.", behind what marks a date and a preference; not what an assistant said.
 _RECALLED = re.compile(r"^- (?:\[(?!assistant)[^]]*] )*([^\[\n].*)$", re.MULTILINE)
@@ -55,13 +58,13 @@ def chat_model() -> "BaseChatModel":
             return self.bind(tools=[convert_to_openai_tool(tool)["function"] for tool in tools])
 
         def _generate(self, messages: "list[BaseMessage]", *_: Any, tools: Sequence[Any] = (), **__: Any) -> ChatResult:
-            text, calls = _answer(messages, tools)
+            text, calls = self._said(messages, tools)
             return ChatResult(generations=[ChatGeneration(message=AIMessage(text, tool_calls=calls))])
 
         def _stream(
             self, messages: "list[BaseMessage]", *_: Any, run_manager: Any = None, tools: Sequence[Any] = (), **__: Any
         ) -> Iterator[ChatGenerationChunk]:
-            text, calls = _answer(messages, tools)
+            text, calls = self._said(messages, tools)
             wanted = [tool_call_chunk(name=c["name"], args=dumps(c["args"]), id=c["id"], index=0) for c in calls]
             words = re.findall(r"\S+\s*", text) or [""]
             pieces = [AIMessageChunk(content=word) for word in words[:-1]]
@@ -71,37 +74,48 @@ def chat_model() -> "BaseChatModel":
                     run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
                 yield chunk
 
+        def _said(self, messages: "list[BaseMessage]", tools: Sequence[Any]) -> tuple[str, list[Any]]:
+            texts = [str(message.text) for message in messages]
+            place = _latest(message.type == "human" for message in messages)
+            called = {call["name"] for message in messages[place:] for call in getattr(message, "tool_calls", ())}
+            text, wanted = _answer(texts, place, called, {tool["name"]: tool["parameters"] for tool in tools})
+            return text, [{"type": "tool_call", "id": str(uuid4()), "name": n, "args": args} for n, args in wanted]
+
     name = os.environ.get("MEMOS_NOTEBOOK_MODEL")
     return init_chat_model(name) if name else StandIn()
 
 
-def _answer(messages: "Sequence[BaseMessage]", tools: Sequence[Mapping[str, Any]]) -> tuple[str, list[Any]]:
-    """What the stand-in says to the latest message of the user's, or the tool that it calls."""
-    texts = [str(message.text) for message in messages]
-    place = max(i for i, message in enumerate(messages) if message.type == "human")
-    asked, told = strip(texts[place]), texts[place + 1 :]
-    called = {call["name"] for message in messages[place:] for call in getattr(message, "tool_calls", ())}
-    for tool in tools:
-        arguments = _arguments(tool, asked, told)
-        if tool["name"] not in called and arguments:
-            return "", [{"type": "tool_call", "id": str(uuid4()), "name": tool["name"], "args": arguments}]
+def _latest(is_user: Iterable[bool]) -> int:
+    """Where the latest message of the user's is."""
+    return max(place for place, users in enumerate(is_user) if users)
+
+
+def _answer(
+    texts: Sequence[str], place: int, called: set[str], tools: Mapping[str, Any]
+) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
+    """What the stand-in says to the message at `place`, or the tool that it calls; `tools` are schemas by name."""
+    asked, told = strip(texts[place]).strip(), texts[place + 1 :]
+    for name, schema in tools.items():
+        arguments = _arguments(name, schema, asked, told)
+        if name not in called and arguments:
+            return "", [(name, arguments)]
     if told and "?" not in asked:
         return told[-1], []
     return reply([*texts[:place], *told, texts[place]]), []
 
 
-def _arguments(tool: Mapping[str, Any], asked: str, told: Sequence[str]) -> dict[str, Any]:
+def _arguments(name: str, schema: Mapping[str, Any], asked: str, told: Sequence[str]) -> dict[str, Any]:
     """What the tool is given; nothing where it is not wanted."""
-    name, words = tool["name"], set(re.findall(r"\w+", asked.lower()))
+    words = set(re.findall(r"\w+", asked.lower()))
     if name == "search_memory":
         return {"query": asked} if "?" in asked or "forget" in words else {}
     if name == "forget_memory":
         ids = _nearest(asked, "\n".join(told)) if "forget" in words else []
         return {"memory_ids": ids} if ids else {}
-    verb = {"add_memory": "remember", "add_feedback": "correct"}.get(name, name.split("_")[0])
+    verb = {"add_memory": "remember", "add_feedback": "correct"}.get(name, name.partition("_")[0])
     if verb not in words:
         return {}
-    return {next(iter(tool["parameters"]["properties"])): re.sub(rf"(?i)^.*?\b{verb}\s+(that\s+)?", "", asked)}
+    return {next(iter(schema["properties"])): re.sub(rf"(?i)^.*?\b{verb}\s+(that\s+)?", "", asked)}
 
 
 def _nearest(asked: str, found: str) -> list[str]:
@@ -113,13 +127,40 @@ def _nearest(asked: str, found: str) -> list[str]:
 
 def llm() -> "FunctionCallingLLM":
     """The stand-in as an LLM of LlamaIndex."""
-    from llama_index.core.base.llms.types import ChatMessage
+    from llama_index.core.base.llms.types import ChatMessage, TextBlock, ToolCallBlock
     from llama_index.core.llms.mock import MockFunctionCallingLLM
 
-    def answer(messages: Sequence[ChatMessage], **_: Any) -> ChatMessage:
-        return ChatMessage(role="assistant", content=reply([message.content or "" for message in messages]))
+    def answer(messages: Sequence[ChatMessage], tools: Sequence[Any] = (), **_: Any) -> ChatMessage:
+        texts = [message.content or "" for message in messages]
+        place = _latest(message.role == "user" for message in messages)
+        blocks = [block for message in messages[place:] for block in message.blocks]
+        called = {block.tool_name for block in blocks if isinstance(block, ToolCallBlock)}
+        offered = {tool.metadata.name: tool.metadata.get_parameters_dict() for tool in tools}
+        text, wanted = _answer(texts, place, called, offered)
+        calls = [ToolCallBlock(tool_call_id=str(uuid4()), tool_name=name, tool_kwargs=args) for name, args in wanted]
+        return ChatMessage(role="assistant", blocks=calls or [TextBlock(text=text)])
 
-    return MockFunctionCallingLLM(response_generator=answer)
+    return MockFunctionCallingLLM(response_generator=answer, is_chat_model=True)
+
+
+def embedding() -> "BaseEmbedding":
+    """An embedding for LlamaIndex that counts words: texts are near that share some."""
+    from llama_index.core.embeddings import BaseEmbedding
+
+    class Words(BaseEmbedding):
+        def _get_text_embedding(self, text: str) -> list[float]:
+            numbers = [0.0] * 1024
+            for word in tokens(text):
+                numbers[crc32(word.encode()) % len(numbers)] += 1.0
+            return numbers
+
+        def _get_query_embedding(self, query: str) -> list[float]:
+            return self._get_text_embedding(query)
+
+        async def _aget_query_embedding(self, query: str) -> list[float]:
+            return self._get_text_embedding(query)
+
+    return Words()
 
 
 def reply(prompt: Sequence[str]) -> str:

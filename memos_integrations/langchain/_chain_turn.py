@@ -14,6 +14,8 @@ from langchain_core.messages import AIMessage, BaseMessage
 
 from memos_integrations.langchain._chain_input import Handed
 from memos_integrations.langchain._messages import said_in
+from memos_integrations.langchain._turn import written_as
+from memos_integrations.memory.latest import keep
 from memos_integrations.memory.record import Said, is_unique
 from memos_integrations.memory.scope import Scope, new_conversation
 
@@ -52,7 +54,7 @@ class Asking:
     @property
     def key(self) -> str:
         """The same for what is written: a message is one, whoever else sees it begin."""
-        return f"{self.turn.id} {hashlib.blake2b(self.text.encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
+        return written_as(self.turn.id, self.text)
 
     @property
     def opening(self) -> Said:
@@ -90,21 +92,21 @@ class UnderWay:
                 where = scope.conversation_id or new_conversation()
                 turn = _Turn(where, datetime.now(UTC), asked.id or str(uuid4()))
             if by_id is not None:
-                self._keep(by_id, turn)
+                keep(self._turns, by_id, turn, _MAX_TURNS)
         return Asking(turn, text, handed, keys, by_id, by_origin)
 
     def failed(self, asking: Asking) -> None:
         """The run came to no end: it may be tried again."""
         if asking.by_origin is not None:
             with self._lock:
-                self._keep(asking.by_origin, asking.turn)
+                keep(self._turns, asking.by_origin, asking.turn, _MAX_TURNS)
 
     def goes_on(self, asking: Asking, answers: Sequence[BaseMessage]) -> None:
         """It is to be asked again with what the tools say."""
         if asking.by_id is None:
             with self._lock:
                 for key in asking.keys.of_calls(answers):
-                    self._keep(key, asking.turn)
+                    keep(self._turns, key, asking.turn, _MAX_TURNS)
 
     def done(self, asking: Asking) -> None:
         """It is answered: whoever numbers messages from 1 means another turn the next time."""
@@ -117,12 +119,6 @@ class UnderWay:
             return failed
         keys = by_call if by_id is None else [by_id]
         return next((self._turns[key] for key in keys if key in self._turns), None)
-
-    def _keep(self, key: Key, turn: _Turn) -> None:
-        self._turns[key] = turn
-        self._turns.move_to_end(key)
-        if len(self._turns) > _MAX_TURNS:
-            self._turns.popitem(last=False)
 
 
 class _Keys:

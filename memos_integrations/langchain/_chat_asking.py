@@ -2,8 +2,8 @@
 
 import logging
 import os
-import threading
 from collections.abc import Mapping, Sequence, Set
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self, TypeVar
 
 from langchain_core.caches import BaseCache
@@ -18,9 +18,10 @@ from memos_integrations.errors import Invalid
 from memos_integrations.langchain._chat_request import question_in
 from memos_integrations.langchain._identity import scope_in
 from memos_integrations.langchain._writers import is_from_history, is_recorded_around
-from memos_integrations.memory.asking import OPTIONS, ChatFields, Warned, check_fields
+from memos_integrations.memory.asking import CALL, SHOWN, ChatFields, Warned, check_fields
 from memos_integrations.memory.closing import Closing
-from memos_integrations.memory.handed import client_of
+from memos_integrations.memory.handed import known_names
+from memos_integrations.memory.loan import Held
 from memos_integrations.memory.scope import new_conversation
 from memos_integrations.wire.calls import Chat, StreamChat
 from memos_integrations.wire.checks import invalid
@@ -29,10 +30,7 @@ __all__ = ["Asking", "known"]
 
 C = TypeVar("C", Chat, StreamChat)
 _log = logging.getLogger(__name__)
-_SHOWN: Final = ("model", "temperature", "top_p", "max_tokens", "add_message_on_answer", "history_policy")
-_CALL: Final = {*OPTIONS, "model", "user_id", "conversation_id", "system_prompt", "add_message_on_answer", "stream"} - {
-    "tags"  # which are the run's, and LangChain's
-}
+_CALL: Final = {*CALL, "stream"} - {"tags"}  # which are the run's, and LangChain's
 _IDS: Final = ("user_id", "conversation_id")
 _BESIDE_HISTORY: Final = (
     "a history of ours writes this conversation, so the chat does not: make the model with "
@@ -57,25 +55,22 @@ class Asking(Closing, ChatFields, BaseChatModel):
     cache: BaseCache | bool | None = Field(default=False, exclude=True)
 
     _memos: MemOS = PrivateAttr()
-    _opened: list[MemOS] = PrivateAttr(default_factory=list)  # shared by copies, so that it is given back once
+    _held: Held = PrivateAttr()
     _warned: Warned = PrivateAttr(default_factory=lambda: Warned("ChatMemOS", _log))
-    _lock: Any = PrivateAttr(default_factory=threading.Lock)
 
     if not TYPE_CHECKING:
 
         def __init__(self, client: MemOS | None = None, **members: Any) -> None:
             _check(members, type(self).model_fields.keys() - {"client"})
-            opened = _connected(members) if client is None else client_of(client, "ChatMemOS")
+            held = Held(client, "ChatMemOS", partial(_connected, members), give_back)
             if client is None and members.get("api_key") is None:
                 members["api_key"] = os.environ.get("MEMOS_API_KEY", "").strip() or None
             try:
-                super().__init__(**{**members, "client": opened, "cache": False})
+                super().__init__(**{**members, "client": held.now(), "cache": False})
             except ValidationError as error:
-                if client is None and give_back(opened):
-                    opened.close()
+                held.close()
                 raise invalid(error, "ChatMemOS") from None
-            self._opened.extend([opened] if client is None else [])
-            self._memos = self._patient(opened)
+            self._held, self._memos = held, self._patient(held.now())
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """A copy on the same client: connections can't be copied."""
@@ -87,14 +82,14 @@ class Asking(Closing, ChatFields, BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {name: value for name in _SHOWN if (value := getattr(self, name)) is not None}
+        return self._shown()
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         return {**super()._get_ls_params(stop=stop or self.stop, **kwargs), "ls_provider": "memos"}
 
     def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
         """What traces show: no ids, and no words of anybody's."""
-        shown = {name: value for name, value in kwargs.items() if name in _SHOWN}
+        shown = {name: value for name, value in kwargs.items() if name in SHOWN}
         return super()._get_invocation_params(stop=stop, **shown)
 
     def _within(self, config: RunnableConfig | None, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,19 +125,10 @@ class Asking(Closing, ChatFields, BaseChatModel):
             self._warned.warn(_BESIDE_HISTORY)
         return False
 
-    def _given_back(self) -> MemOS | None:
-        """The client to be closed, if any."""
-        with self._lock:
-            opened = self._opened.pop() if self._opened else None
-        return opened if opened is not None and give_back(opened) else None
-
 
 def known(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """`given`, if a call takes all of it. Raises `Invalid`."""
-    if unknown := given.keys() - _CALL:
-        raise Invalid(
-            f"ChatMemOS: {min(unknown)} is no parameter of a call", field=min(unknown), rule="extra_forbidden"
-        )
+    known_names("ChatMemOS", given, _CALL, of="a call")
     return given
 
 

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 
 from memos_integrations.langchain._turn import Turn
+from memos_integrations.memory.latest import keep
 
 __all__ = ["Failed"]
 
@@ -24,10 +25,7 @@ class Failed:
     def add(self, place: _Place, turn: Turn, text: str) -> None:
         """The model failed in that turn."""
         with self._lock:
-            self._turns[place] = (hash(text), turn)
-            self._turns.move_to_end(place)
-            if len(self._turns) > _MAX_TURNS:
-                self._turns.popitem(last=False)
+            keep(self._turns, place, (hash(text), turn), _MAX_TURNS)
 
     def taken_up(self, place: _Place, turn: Turn, text: str) -> Turn:
         """`turn`, or the one that failed there, if it is the same words; the one that failed is forgotten."""

@@ -7,9 +7,10 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import Runtime, get_runtime
 
 from memos_integrations.errors import Invalid
+from memos_integrations.memory.handed import scope_of
 from memos_integrations.memory.scope import Scope, first_given
 
-__all__ = ["Resolver", "conversation_of", "scope_in", "user_of"]
+__all__ = ["Resolver", "check_owner", "conversation_of", "scope_in", "user_of"]
 
 Resolver = Callable[[Runtime[Any], RunnableConfig], str]
 _HOW = (
@@ -50,8 +51,13 @@ def conversation_of(runtime: Runtime[Any], config: RunnableConfig, given: str | 
         argument=given,
         context=_member(runtime.context, "conversation_id"),
         configurable=configurable.get("conversation_id"),
-        thread=thread if thread is None else str(thread),  # LangGraph takes numbers and UUIDs too
+        thread_id=thread if thread is None else str(thread),  # LangGraph takes numbers and UUIDs too
     )
+
+
+def check_owner(who: str, *, user_id: str | Resolver | None, **marks: Any) -> Scope:
+    """What was given of an owner, with somebody where none is fixed. Raises `Invalid`, before anything is opened."""
+    return scope_of(who, user_id="anybody" if user_id is None or callable(user_id) else user_id, **marks)
 
 
 def scope_in(

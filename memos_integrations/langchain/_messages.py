@@ -1,6 +1,5 @@
 """LangChain's messages and ours."""
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -54,15 +53,11 @@ def _said(message: BaseMessage, but: Collection[str]) -> Said | None:
         calls = [call for call in message.tool_calls if call["name"] not in but]
         if message.tool_calls and not calls:
             return None
-        asked = tuple(Asked(call["id"] or "", call["name"], _json(call["args"])) for call in calls)
+        asked = tuple(Asked.of(call["id"], call["name"], call["args"]) for call in calls)
         return Said("assistant", text, id=message.id, asked=asked)
     if isinstance(message, ToolMessage):
         return Said("tool", text, id=message.id, answers=message.tool_call_id)
     return None
-
-
-def _json(arguments: object) -> str:
-    return json.dumps(arguments, ensure_ascii=False, default=str)
 
 
 def with_text_before(messages: Sequence[AnyMessage], message_id: str | None, text: str) -> list[AnyMessage]:

@@ -1,6 +1,5 @@
 """What the tools have in common: a client, whose memory a run is about, and how a failure is told to the model."""
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self, TypedDict
@@ -12,16 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from memos_integrations._connect import borrow, give_back
 from memos_integrations.client import MemOS
-from memos_integrations.errors import Invalid
-from memos_integrations.langchain._identity import Resolver, scope_in
+from memos_integrations.langchain._identity import Resolver, check_owner, scope_in
 from memos_integrations.memory.closing import Closing
-from memos_integrations.memory.handed import client_of
+from memos_integrations.memory.handed import known_names, parameters_of
+from memos_integrations.memory.loan import Held
 from memos_integrations.memory.offers import mended
 from memos_integrations.memory.scope import Scope
 from memos_integrations.memory.tools import Told
 from memos_integrations.wire.checks import invalid
 
-__all__ = ["Bound", "BoundTool", "OnceTool", "ToolOptions", "check_owner"]
+__all__ = ["Bound", "BoundTool", "OnceTool", "ToolOptions"]
 
 
 class ToolOptions(TypedDict, total=False):
@@ -44,29 +43,21 @@ class Bound(Closing, BaseModel):
 
     client: MemOS = Field(exclude=True, repr=False)
 
-    _borrowed: list[MemOS] = PrivateAttr(default_factory=list)  # shared by copies, so that it is given back once
-    _lock: Any = PrivateAttr(default_factory=threading.Lock)
+    _held: Held = PrivateAttr()
 
     def __init__(self, client: MemOS | None, /, **langchains: Any) -> None:
         who = type(self).__name__
-        opened = borrow() if client is None else client_of(client, who)
+        held = Held(client, who, borrow, give_back)
         try:
-            super().__init__(**{**langchains, "client": opened})
+            super().__init__(**{**langchains, "client": held.now()})
         except ValidationError as error:
-            if client is None and give_back(opened):
-                opened.close()
+            held.close()
             raise invalid(error, who) from None
-        self._borrowed.extend([opened] if client is None else [])
+        self._held = held
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """A copy on the same client: connections can't be copied."""
         return self.model_copy()
-
-    def _given_back(self) -> MemOS | None:
-        """The client to be closed, if any."""
-        with self._lock:
-            borrowed = self._borrowed.pop() if self._borrowed else None
-        return borrowed if borrowed is not None and give_back(borrowed) else None
 
 
 class BoundTool(Bound, BaseTool):
@@ -87,9 +78,8 @@ class BoundTool(Bound, BaseTool):
         **marks: Any,
     ) -> None:
         who = type(self).__name__
-        if unknown := given.keys() - ToolOptions.__optional_keys__:
-            raise Invalid(f"{who}: {min(unknown)} is no parameter of it", field=min(unknown), rule="extra_forbidden")
-        kept = check_owner(user_id, conversation_id, **marks)
+        known_names(who, given, ToolOptions.__optional_keys__ | parameters_of(type(self).__init__))
+        kept = check_owner(who, user_id=user_id, conversation_id=conversation_id, **marks)
         super().__init__(client, **{"handle_tool_error": True, "handle_validation_error": mended, **given})
         self._user, self._conversation = user_id, conversation_id
         self._marks = {name: getattr(kept, name) for name in marks}
@@ -120,9 +110,3 @@ class OnceTool(BoundTool):
         """Besides the arguments the call's id: LangChain injects it only into tools that nobody may call without."""
         arguments, named = super()._to_args_and_kwargs(tool_input, tool_call_id)
         return arguments, {**named, "call": tool_call_id}
-
-
-def check_owner(user_id: str | Resolver | None, conversation_id: str | None, **marks: Any) -> Scope:
-    """What was given of an owner, with somebody where none is fixed. Raises `Invalid`, before anything is opened."""
-    known = "anybody" if user_id is None or callable(user_id) else user_id
-    return Scope(user_id=known, conversation_id=conversation_id, **marks)

@@ -69,7 +69,9 @@ class MemOSSearchTool(BoundTool):
         **options: Unpack[_Options],
     ) -> None:
         given = {name: value for name, value in options.items() if name in ToolOptions.__optional_keys__}
-        policy, reader = policy_and_reader(timezone, **{n: v for n, v in options.items() if n not in given})
+        rest = {name: value for name, value in options.items() if name not in given}
+        taken = ToolOptions.__optional_keys__
+        policy, reader = policy_and_reader("MemOSSearchTool", MemOSSearchTool.__init__, timezone, rest, taken)
         super().__init__(client, user_id=user_id, conversation_id=conversation_id, given=given)
         self._policy, self._reader, self._shows_ids = policy, reader, show_ids
 

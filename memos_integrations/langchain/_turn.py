@@ -11,7 +11,7 @@ from memos_integrations.langchain._messages import asked_in, index_of, said_in, 
 from memos_integrations.memory.record import Said
 from memos_integrations.memory.scope import new_conversation
 
-__all__ = ["Turn", "begin", "ended", "key_of", "name_of", "text_of", "unwritten"]
+__all__ = ["Turn", "begin", "ended", "key_of", "name_of", "text_of", "unwritten", "written_as"]
 
 
 class Turn(TypedDict):
@@ -57,7 +57,7 @@ def begin(
         key="",
         first=asked.id if known is None else _first(messages, asked.id, latest, known),
     )
-    turn["key"] = _key(asked.id, text_of(messages, turn) or "")
+    turn["key"] = written_as(asked.id, text_of(messages, turn) or "")
     turn["since"] = asked.id if owing and not _is_again(turn, latest) else None
     return turn
 
@@ -68,7 +68,7 @@ def _first(messages: Sequence[BaseMessage], asked: str, latest: Turn | None, kno
     first = asked
     for message in spoken_before(messages, asked):
         mine = message.id or ""
-        if (latest is not None and mine == latest["asked"]) or known(_key(mine, words_of(message))):
+        if (latest is not None and mine == latest["asked"]) or known(written_as(mine, words_of(message))):
             break
         first = mine
     return first
@@ -84,7 +84,7 @@ def _is_again(turn: Turn, latest: Turn | None) -> bool:
 def ended(messages: Sequence[BaseMessage], turn: Turn) -> Turn:
     """The turn when it is written, with what its words came to be on their way (redacted, edited)."""
     text = text_of(messages, turn)
-    return {**turn, "since": None, "key": key_of(turn) if text is None else _key(turn["asked"], text)}
+    return {**turn, "since": None, "key": key_of(turn) if text is None else written_as(turn["asked"], text)}
 
 
 def name_of(turn: Turn) -> str:
@@ -97,8 +97,10 @@ def key_of(turn: Turn) -> str:
     return turn.get("key") or name_of(turn)
 
 
-def _key(asked: str, text: str) -> str:
-    """An id tells little without the words: callers number from 1, and users edit what they said."""
+def written_as(asked: str, text: str) -> str:
+    """What names a message of that id in the outbox. An id tells little without the words: callers number from 1, and
+    users edit what they said.
+    """
     return f"{asked} {hashlib.blake2b(text.encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
 
 

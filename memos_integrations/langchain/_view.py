@@ -6,12 +6,14 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from itertools import chain
+from typing import Any
 
 from langchain_core.messages import BaseMessage, ToolMessage
 
 from memos_integrations.langchain._stored import plain, restored, same
 from memos_integrations.langchain._writers import marked_as_history
 from memos_integrations.memory._look import Look
+from memos_integrations.memory.latest import keep
 from memos_integrations.wire.answers import StoredMessage
 from memos_integrations.wire.message import Message
 from memos_integrations.wire.readback import Digest, digests, heard
@@ -83,6 +85,14 @@ class View:
             self._added = self._added[-self._limit :]
         return new
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "View":
+        """Another reader's, who knows the same; of the same messages, since some are known as objects alone."""
+        twin = View(self._limit)
+        with self._lock:
+            twin._read = None if self._read is None else list(self._read)
+            twin._added, twin._known = list(self._added), self._known.copy()
+        return twin
+
     def clear(self) -> None:
         """Shows nothing from here on but what is added. What was written is still known as written."""
         with self._lock:
@@ -90,9 +100,7 @@ class View:
 
     def _know(self, given: BaseMessage, kept: BaseMessage) -> None:
         for name in {_name(given), _name(kept)}:
-            self._known[name] = (given, kept)
-        while len(self._known) > _MAX_KNOWN:
-            self._known.popitem(last=False)
+            keep(self._known, name, (given, kept), _MAX_KNOWN)
 
 
 def _name(message: BaseMessage) -> Hashable:

@@ -1,9 +1,9 @@
 """Long-term memory for a chain."""
 
-import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
-from typing import Any, Literal
+from copy import deepcopy
+from typing import Any, Literal, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.runnables import Runnable, RunnableConfig, patch_config
@@ -20,11 +20,11 @@ from memos_integrations.langchain._chain_memory import Memory, Run
 from memos_integrations.langchain._chain_shape import Shaped
 from memos_integrations.langchain._chain_steps import asteps, steps
 from memos_integrations.langchain._events import tell_stream
-from memos_integrations.langchain._identity import Resolver
+from memos_integrations.langchain._identity import Resolver, check_owner
 from memos_integrations.memory.closing import Closing
-from memos_integrations.memory.handed import client_of, one_of, reader_zone
-from memos_integrations.memory.recall import Recall, RecallOptions
-from memos_integrations.memory.scope import Scope
+from memos_integrations.memory.handed import one_of, reader_zone
+from memos_integrations.memory.loan import Held
+from memos_integrations.memory.recall import RecallOptions, recall_of
 
 __all__ = ["RunnableWithMemory", "with_memory"]
 
@@ -96,19 +96,18 @@ def with_memory(
     """
     one_of("placement", placement, ("user", "system"))
     marks: dict[str, Any] = {"agent_id": agent_id, "app_id": app_id, "tags": tags, "info": info or {}}
-    fixed = "anybody" if user_id is None or callable(user_id) else user_id
-    Scope(user_id=fixed, conversation_id=conversation_id, **marks)
-    keys, policy, chain = Keys(input_key, memory_key, output_key).checked(), Recall(**options), _chain(runnable)
+    check_owner("with_memory", user_id=user_id, conversation_id=conversation_id, **marks)
+    keys, policy = Keys(input_key, memory_key, output_key).checked(), recall_of("with_memory", with_memory, options)
+    chain = _chain(runnable)
     check_fit(chain, memory_key, recall=recall)
-    opened = borrow() if client is None else client_of(client, "with_memory")
+    held = Held(client, "with_memory", borrow, give_back)
     try:
-        manner = Manner(placement, reader_zone(timezone, opened), opened.timezone)
+        manner = Manner(placement, reader_zone(timezone, held.now()), held.now().timezone)
     except Invalid:
-        if client is None and give_back(opened):
-            opened.close()
+        held.close()
         raise
     memory = Memory(
-        client=opened,
+        client=held.now(),
         identity={"user_id": user_id, "conversation_id": conversation_id, **marks},
         keys=keys,
         manner=manner,
@@ -117,7 +116,7 @@ def with_memory(
         records_tools=record_tools,
         resumes=is_graph(chain),
     )
-    return RunnableWithMemory(chain, memory, borrowed=client is None)
+    return RunnableWithMemory(chain, memory, held)
 
 
 class RunnableWithMemory(Closing, Shaped):
@@ -128,11 +127,17 @@ class RunnableWithMemory(Closing, Shaped):
     `close()`, `aclose()`: close the client that `with_memory` opened where it was given none.
     """
 
-    def __init__(self, runnable: Runnable[Any, Any], memory: Memory, *, borrowed: bool = False) -> None:
+    _held: Held
+
+    def __init__(self, runnable: Runnable[Any, Any], memory: Memory, held: Held) -> None:
         super().__init__(runnable, memory.keys.memory)
-        self._memory, self._borrowed, self._lock = memory, borrowed, threading.Lock()
+        self._memory, self._held = memory, held
         self._leaves_out = memory.policy is not None and leaves_out(runnable, memory.keys.memory)
         memory.client.listen(tell_stream)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A copy of the chain on the same client: connections can't be copied."""
+        return type(self)(deepcopy(self._runnable, memo), self._memory, self._held)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002 - LangChain's
         """What the chain gives."""
@@ -255,12 +260,6 @@ class RunnableWithMemory(Closing, Shaped):
                 field="memory_key",
             )
         return self._memory.run(given, config, manager.parent_run_id)
-
-    def _given_back(self) -> MemOS | None:
-        """The client to be closed, if any."""
-        with self._lock:
-            borrowed, self._borrowed = self._borrowed, False
-        return self._memory.client if borrowed and give_back(self._memory.client) else None
 
 
 def _chain(runnable: RunnableLike[Any, Any]) -> Runnable[Any, Any]:

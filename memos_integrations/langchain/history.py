@@ -4,30 +4,30 @@ LangChain deprecates chat histories (langchain-core 1.6.4, gone with 2.0): for a
 else of this package needs this module.
 """
 
-import asyncio
 import logging
 import math
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from copy import copy, deepcopy
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from langchain_core.chat_history import BaseChatMessageHistory
 from langchain_core.messages import BaseMessage
 
 from memos_integrations._connect import borrow, give_back
-from memos_integrations.client import Degraded, MemOS, aside, surely
-from memos_integrations.errors import Invalid, MemOSError, Refused
+from memos_integrations.client import MemOS, aside, surely
+from memos_integrations.errors import Invalid, MemOSError
 from memos_integrations.langchain._stored import batches, joined, restored, to_store
 from memos_integrations.langchain._view import InLine, Told, View, in_line, on_the_way
 from memos_integrations.memory.breaker import Attempt, Breaker, Skipped
 from memos_integrations.memory.closing import Closing
-from memos_integrations.memory.handed import client_of, one_of
+from memos_integrations.memory.degraded import tell_degraded
+from memos_integrations.memory.handed import one_of, scope_of
+from memos_integrations.memory.loan import Held
 from memos_integrations.memory.outbox import Outbox
 from memos_integrations.memory.record import put
-from memos_integrations.memory.scope import Scope
 from memos_integrations.memory.stored import in_order
 from memos_integrations.memory.times import said_at
 from memos_integrations.wire.answers import StoredMessages
@@ -68,6 +68,7 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
     'I moved to Lyon.'
     """
 
+    _held: Held
     writes_to_memos = True
     """So that `ChatMemOS` within a `RunnableWithMessageHistory` knows who writes the turn, the first one included."""
 
@@ -88,41 +89,39 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
         super().__init__()
         one_of("on_error", on_error, ("warn", "raise"))
         _check_bounds(limit, read_seconds)
-        asked = {"user_id": user_id, "conversation_id": conversation_id, "message_limit_number": limit}
-        self._asked = checked(GetMessage, asked)
         marks: dict[str, Any] = {"agent_id": agent_id, "app_id": app_id, "tags": tags, "info": info or {}}
-        self._scope = Scope(user_id=user_id, conversation_id=conversation_id, **marks)
+        whose = {"user_id": user_id, "conversation_id": conversation_id}
+        self._scope = scope_of("MemOSChatMessageHistory", **whose, **marks)
+        self._asked = checked(GetMessage, {**whose, "message_limit_number": limit})
         self._key, self._limit = (user_id, conversation_id), limit
         self._seconds, self._raises = read_seconds, on_error == "raise"
-        self._view, self._lock, self._borrowed = View(limit), threading.Lock(), False
-        self._client = None if client is None else client_of(client, "MemOSChatMessageHistory")
-        if client is None and not _on_a_loop():
-            self._bound()
+        self._view = View(limit)
+        self._held = Held(client, "MemOSChatMessageHistory", borrow, give_back, waits=True)
 
     @property
     def messages(self) -> list[BaseMessage]:  # type: ignore[override]  # as LangChain's own histories do
         """The newest messages, oldest first; a list of the caller's own."""
         if self._view.unread:
-            self._view.read(self._conversation(self._bound()))
+            self._view.read(self._conversation(self._held.now()))
         return self._view.shown()
 
     async def aget_messages(self) -> list[BaseMessage]:
         """The same without blocking the loop."""
         if self._view.unread:
-            self._view.read(await self._aconversation(await self._abound()))
+            self._view.read(await self._aconversation(await self._held.anow()))
         return self._view.shown()
 
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
         """Shows them at once and puts into the outbox those that are not known. Raises `Invalid` for no messages."""
         with suppress(MemOSError):  # what can't be read keeps nobody from writing
             _ = self.messages
-        self._write(self._bound(), self._view.add(joined(messages)))
+        self._write(self._held.now(), self._view.add(joined(messages)))
 
     async def aadd_messages(self, messages: Sequence[BaseMessage]) -> None:
         """The same without blocking the loop."""
         with suppress(MemOSError):
             await self.aget_messages()
-        client, new = await self._abound(), self._view.add(joined(messages))
+        client, new = await self._held.anow(), self._view.add(joined(messages))
         if new:
             await surely(self._write, client, new)
 
@@ -135,6 +134,12 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
     async def aclear(self) -> None:
         """The same: it waits for nothing."""
         self.clear()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """One on the same client that goes on by itself from what is shown here."""
+        twin = copy(self)
+        twin._view = deepcopy(self._view, memo)  # noqa: SLF001 - of its own class
+        return twin
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'unread' if self._view.unread else len(self._view.shown())}>"
@@ -172,9 +177,8 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
 
     def _degraded(self, client: MemOS, error: MemOSError, started: float, before: InLine) -> list[BaseMessage]:
         """Goes on with what is on its way, unless an error was asked for."""
-        spent, code = (time.perf_counter() - started) * 1_000, error.code if isinstance(error, Refused) else 0
-        name = type(error).__name__
-        client.emit(Degraded(self._key[1], "recall", name, code, spent, 0))
+        spent = (time.perf_counter() - started) * 1_000
+        name, code = tell_degraded(client, self._key[1], "recall", error, spent)
         if self._raises or isinstance(error, Invalid):
             raise error
         level = logging.DEBUG if isinstance(error, Skipped) else logging.WARNING
@@ -187,36 +191,9 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
             stored = [to_store(message, when) for message in batch]
             put(client, checked(AddMessage, {"messages": stored, **self._scope.marks()}))
 
-    def _bound(self) -> MemOS:
-        with self._lock:
-            if self._client is not None:
-                return self._client
-            client = borrow()
-            self._client, self._borrowed = client, True
-            return client
-
-    async def _abound(self) -> MemOS:
-        if self._client is not None:
-            return self._client
-        return await asyncio.to_thread(self._bound)  # opening a file must not block the loop
-
-    def _given_back(self) -> MemOS | None:
-        """The client to be closed, if any."""
-        with self._lock:
-            borrowed, self._borrowed = self._borrowed, False
-        return self._client if borrowed and self._client is not None and give_back(self._client) else None
-
 
 def _check_bounds(limit: int, read_seconds: float) -> None:
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_PAGE:
         raise Invalid(f"limit is a whole number from 1 to {MAX_PAGE}", field="limit", rule="range")
     if not isinstance(read_seconds, int | float) or not 0 < read_seconds < math.inf:
         raise Invalid("read_seconds is a number of seconds above 0", field="read_seconds", rule="range")
-
-
-def _on_a_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

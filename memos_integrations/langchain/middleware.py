@@ -1,11 +1,11 @@
 """Long-term memory for `create_agent`."""
 
-import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired, Self
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
 from langchain.agents.middleware.types import PrivateStateAttr
@@ -22,7 +22,7 @@ from memos_integrations.client import MemOS, surely
 from memos_integrations.errors import Invalid
 from memos_integrations.langchain._events import tell_stream
 from memos_integrations.langchain._failed import Failed
-from memos_integrations.langchain._identity import Resolver, conversation_of, user_of
+from memos_integrations.langchain._identity import Resolver, check_owner, conversation_of, user_of
 from memos_integrations.langchain._messages import with_protocol
 from memos_integrations.langchain._own_tool import protocol_of, tool_name
 from memos_integrations.langchain._placing import placed
@@ -30,9 +30,10 @@ from memos_integrations.langchain._remembered import aremembered, remembered
 from memos_integrations.langchain._turn import Turn, begin, ended, key_of, name_of, text_of, unwritten
 from memos_integrations.langchain._writers import is_recorded_around, recording
 from memos_integrations.memory.closing import Closing
-from memos_integrations.memory.handed import client_of, one_of, reader_zone
+from memos_integrations.memory.handed import one_of, reader_zone
+from memos_integrations.memory.loan import Held
 from memos_integrations.memory.prompt import render
-from memos_integrations.memory.recall import NOTHING, Recall, RecallOptions
+from memos_integrations.memory.recall import NOTHING, RecallOptions, recall_of
 from memos_integrations.memory.record import Said, begun, record
 from memos_integrations.memory.record import begin as begin_turn
 from memos_integrations.memory.scope import Scope
@@ -81,6 +82,7 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
     >>> memory = MemOSMiddleware(connect(":memory:"), user_id="ada")
     """
 
+    _held: Held
     state_schema = _State
     trace_policy = TracePolicy(process_inputs=omit_payload, process_outputs=omit_payload)  # the model call's span tells
 
@@ -105,12 +107,13 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
     ) -> None:
         super().__init__()
         one_of("placement", placement, ("user", "system", "tool"))
-        self._marks = {"agent_id": agent_id, "app_id": app_id, "tags": tags, "info": info or {}}
-        self._scope("anybody" if user_id is None or callable(user_id) else user_id, conversation_id)
-        self._policy, self._name = Recall(**options), name or type(self).__name__
+        self._marks: dict[str, Any] = {"agent_id": agent_id, "app_id": app_id, "tags": tags, "info": info or {}}
+        check_owner("MemOSMiddleware", user_id=user_id, conversation_id=conversation_id, **self._marks)
+        self._policy = recall_of("MemOSMiddleware", MemOSMiddleware.__init__, options)
+        self._name = name or type(self).__name__
         searching = tool_name(self._name) if recall and placement == "tool" else ""
-        self._lock, self._borrowed = threading.Lock(), client is None
-        self._client = borrow() if client is None else client_of(client, "MemOSMiddleware")
+        self._held = Held(client, "MemOSMiddleware", borrow, give_back)
+        self._client = self._held.now()
         self._user, self._conversation = user_id, conversation_id
         self._recalls, self._records, self._records_subagents = recall, record, record_subagents
         self._records_tools, self._sets = record_tools, recall and placement != "tool"
@@ -122,6 +125,12 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
             self.close()
             raise
         self._client.listen(tell_stream)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """A copy on the same client: connections can't be copied, and nothing of any run is kept here."""
+        twin = copy(self)
+        twin.tools = list(self.tools)
+        return twin
 
     @property
     def name(self) -> str:
@@ -251,14 +260,8 @@ class MemOSMiddleware(Closing, AgentMiddleware[_State, Any, Any]):
         who: dict[str, Any] = {"user_id": self._user, "conversation_id": self._conversation, "timezone": timezone}
         return MemOSSearchTool(self._client, name=name, **who, **options)
 
-    def _given_back(self) -> MemOS | None:
-        """The client to be closed, if any."""
-        with self._lock:
-            borrowed, self._borrowed = self._borrowed, False
-        return self._client if borrowed and give_back(self._client) else None
-
     def _scope(self, user_id: str, conversation_id: str | None) -> Scope:
-        return Scope(user_id=user_id, conversation_id=conversation_id, **self._marks)  # type: ignore[arg-type]
+        return Scope(user_id=user_id, conversation_id=conversation_id, **self._marks)
 
     def _to_record(self) -> bool:
         """Not inside another agent's tools, where the "user" is a model; an agent that is a node of a graph is not.

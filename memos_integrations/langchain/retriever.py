@@ -1,7 +1,6 @@
 """What MemOS knows of a user, as LangChain's documents."""
 
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
@@ -13,9 +12,10 @@ from pydantic import Field, PrivateAttr, ValidationError
 from memos_integrations._connect import borrow, give_back
 from memos_integrations.client import MemOS
 from memos_integrations.errors import Invalid
-from memos_integrations.langchain._identity import Resolver, scope_in
+from memos_integrations.langchain._identity import Resolver, check_owner, scope_in
 from memos_integrations.memory.closing import Closing
-from memos_integrations.memory.handed import client_of
+from memos_integrations.memory.handed import known_names, parameters_of
+from memos_integrations.memory.loan import Held
 from memos_integrations.memory.ranked import Kind, Wanted, kinds_of, retrieved_once
 from memos_integrations.memory.recall import Recall
 from memos_integrations.memory.scope import Scope
@@ -72,8 +72,7 @@ class MemOSRetriever(Closing, BaseRetriever):
     recall_seconds: float = 3.0
     on_error: Literal["warn", "raise"] = "warn"
 
-    _borrowed: list[MemOS] = PrivateAttr(default_factory=list)  # shared by copies, so that it is given back once
-    _lock: Any = PrivateAttr(default_factory=threading.Lock)
+    _held: Held = PrivateAttr()
 
     def __init__(
         self,
@@ -93,22 +92,22 @@ class MemOSRetriever(Closing, BaseRetriever):
         on_error: Literal["warn", "raise"] = "warn",
         **langchains: Any,
     ) -> None:
-        fixed = "anybody" if user_id is None or callable(user_id) else user_id
-        Scope(user_id=fixed, conversation_id=conversation_id)
-        _check_names(langchains)
+        check_owner("MemOSRetriever", user_id=user_id, conversation_id=conversation_id)
+        known_names(
+            "MemOSRetriever", langchains, BaseRetriever.model_fields.keys() | parameters_of(MemOSRetriever.__init__)
+        )
         options: dict[str, Any] = {"filter": filter, "knowledgebase_ids": knowledgebase_ids, "relativity": relativity}
         options |= {"recall_seconds": recall_seconds, "on_error": on_error}
         numbers = {"k": k, "fact_k": fact_k, "preference_k": preference_k, "tool_k": tool_k}
         Wanted.of(kinds_of(include), **numbers).recall(**options)
-        opened = borrow() if client is None else client_of(client, "MemOSRetriever")
+        held = Held(client, "MemOSRetriever", borrow, give_back)
         members = {"user_id": user_id, "conversation_id": conversation_id, "include": include, **numbers, **options}
         try:
-            super().__init__(**{**langchains, **members, "client": opened})
+            super().__init__(**{**langchains, **members, "client": held.now()})
         except ValidationError as error:
-            if client is None and give_back(opened):
-                opened.close()
+            held.close()
             raise invalid(error, "MemOSRetriever") from None
-        self._borrowed.extend([opened] if client is None else [])
+        self._held = held
 
     def invoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> list[Document]:  # noqa: A002
         """The documents for a query."""
@@ -161,16 +160,3 @@ class MemOSRetriever(Closing, BaseRetriever):
     def _documents(self, wanted: Wanted, found: Found) -> list[Document]:
         best = wanted.best(found, bases=bool(self.knowledgebase_ids))
         return [Document(id=memory.id, page_content=memory.text, metadata=memory.metadata) for memory in best]
-
-    def _given_back(self) -> MemOS | None:
-        """The client to be closed, if any."""
-        with self._lock:
-            borrowed = self._borrowed.pop() if self._borrowed else None
-        return borrowed if borrowed is not None and give_back(borrowed) else None
-
-
-def _check_names(langchains: Mapping[str, Any]) -> None:
-    if unknown := langchains.keys() - BaseRetriever.model_fields.keys():
-        raise Invalid(
-            f"MemOSRetriever: {min(unknown)} is no parameter of it", field=min(unknown), rule="extra_forbidden"
-        )

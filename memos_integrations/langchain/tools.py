@@ -8,8 +8,8 @@ from pydantic import PrivateAttr
 from typing_extensions import Unpack
 
 from memos_integrations.client import MemOS
-from memos_integrations.langchain._identity import Resolver
-from memos_integrations.langchain._tool_bound import Bound, check_owner
+from memos_integrations.langchain._identity import Resolver, check_owner
+from memos_integrations.langchain._tool_bound import Bound
 from memos_integrations.langchain._tool_forgetting import MemOSForgetTool
 from memos_integrations.langchain._tool_search import MemOSSearchTool
 from memos_integrations.langchain._tool_writing import MemOSAddTool, MemOSFeedbackTool
@@ -52,8 +52,8 @@ class MemOSToolkit(Bound, BaseToolkit):
     ) -> None:
         whose: dict[str, Any] = {"user_id": user_id, "conversation_id": conversation_id}
         marks: dict[str, Any] = {"agent_id": agent_id, "app_id": app_id, "info": info or {}}
-        check_owner(**whose, **marks, tags=tags)
-        policy_and_reader(timezone, **options)
+        check_owner("MemOSToolkit", **whose, **marks, tags=tags)
+        policy_and_reader("MemOSToolkit", MemOSToolkit.__init__, timezone, options)
         super().__init__(client)
         search = MemOSSearchTool(self.client, **whose, timezone=timezone, show_ids=forget, **options)
         adding = MemOSAddTool(self.client, **whose, **marks, tags=tags)

@@ -5,7 +5,12 @@ Needs the extra: `pip install 'memos-integrations[llama-index]'`.
 
 try:
     from memos_integrations.llama_index.block import MemOSMemoryBlock
-    from memos_integrations.llama_index.events import MemOSDegradedEvent, MemOSRecallEvent, MemOSWriteEvent
+    from memos_integrations.llama_index.events import (
+        MemOSDegradedEvent,
+        MemOSParkedEvent,
+        MemOSRecallEvent,
+        MemOSWriteEvent,
+    )
     from memos_integrations.llama_index.llm import MemOSLLM
     from memos_integrations.llama_index.memory import MemOSMemory
     from memos_integrations.llama_index.retriever import MemOSRetriever
@@ -23,6 +28,7 @@ __all__ = [
     "MemOSLLM",
     "MemOSMemory",
     "MemOSMemoryBlock",
+    "MemOSParkedEvent",
     "MemOSRecallEvent",
     "MemOSRetriever",
     "MemOSToolSpec",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from memos_integrations.client import MemOS
 from memos_integrations.llama_index._block_session import Noted, Session, fingerprint, matched
 from memos_integrations.llama_index._block_turns import Turn, digest
+from memos_integrations.memory.latest import keep
 from memos_integrations.memory.record import Said, begin, begun, record
 from memos_integrations.memory.scope import Scope
 
@@ -30,12 +31,8 @@ class Sessions:
     def of(self, name: str, scope: Callable[[], Scope]) -> Session:
         """The history of that name."""
         with self._lock:
-            session = self._known.get(name)
-            if session is None:
-                session = self._known[name] = Session(name, scope())
-            self._known.move_to_end(name)
-            if len(self._known) > _MAX_SESSIONS:
-                self._known.popitem(last=False)
+            session = self._known.get(name) or Session(name, scope())
+            keep(self._known, name, session, _MAX_SESSIONS)
             return session
 
 

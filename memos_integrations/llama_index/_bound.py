@@ -14,14 +14,16 @@ from memos_integrations.client import MemOS
 from memos_integrations.errors import Invalid, MemOSError
 from memos_integrations.llama_index._clients import client_named, let_go, name_of
 from memos_integrations.llama_index.events import dispatch
+from memos_integrations.memory.closing import Closing
 from memos_integrations.memory.handed import client_of, reader_zone
+from memos_integrations.memory.loan import Loan
 
 __all__ = ["Bound"]
 
 _log = logging.getLogger(__name__)
 
 
-class Bound(BaseMemory):
+class Bound(Closing, BaseMemory):
     """The half of a memory that has to do with its client."""
 
     timezone: str | None = Field(default=None, description="The reader's IANA zone; None: the server's")
@@ -29,7 +31,7 @@ class Bound(BaseMemory):
     client_name: str | None = Field(default=None, description="The client's name in this process")
 
     _client: MemOS | None = PrivateAttr(default=None)
-    _borrowed: MemOS | None = PrivateAttr(default=None)
+    _held: Loan = PrivateAttr(default_factory=lambda: Loan(let_go))
     _complained: bool = PrivateAttr(default=False)
     _lock: Any = PrivateAttr(default_factory=threading.RLock)
 
@@ -54,23 +56,13 @@ class Bound(BaseMemory):
         client = await self._abound()
         return self._waiting() if client is None else await client.aio.flush(timeout)
 
-    def close(self) -> None:
-        """Closes the client that this memory opened, when no other has it too; one it was handed is the caller's."""
-        if (client := self._given_back()) is not None:
-            client.close()
-
-    async def aclose(self) -> None:
-        """The same without blocking the loop."""
-        if (client := self._given_back()) is not None:
-            await client.aio.close()
-
     @abstractmethod
     def _deliver(self, client: MemOS | None) -> None:
         """Puts into the outbox what is new."""
 
     def _beside(self, other: "Bound") -> Self:
         """With the client of another memory; without one, like that memory, until it is found."""
-        if other._borrowed is not None:  # noqa: SLF001 - of its own class, as below
+        if other._held.is_out:  # noqa: SLF001 - of its own class, as below
             return self._open(self.address)
         client = other._known()  # noqa: SLF001
         return self if client is None else self.attach(client)
@@ -109,15 +101,9 @@ class Bound(BaseMemory):
             return self._client
 
     def _open(self, address: str | None) -> Self:
-        client = self._borrowed = borrow(address)
+        client = self._held.take(borrow(address))
         try:
             return self.attach(client)
         except MemOSError:
             self.close()
             raise
-
-    def _given_back(self) -> MemOS | None:
-        """The client to be closed, if any."""
-        with self._lock:
-            client, self._borrowed = self._borrowed, None
-        return client if client is not None and let_go(client) else None

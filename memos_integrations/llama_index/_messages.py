@@ -1,6 +1,5 @@
 """LlamaIndex's messages and ours."""
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +24,7 @@ def text_of(message: ChatMessage) -> str:
 def calls_in(message: ChatMessage) -> tuple[Asked, ...]:
     """The tools that a model asks for in it, in the present form (blocks) or the older one (additional_kwargs)."""
     blocks: list[Any] = [block for block in message.blocks if getattr(block, "block_type", "") == "tool_call"]
-    calls = [Asked(block.tool_call_id or "", block.tool_name, _json(block.tool_kwargs)) for block in blocks]
+    calls = [Asked.of(block.tool_call_id, block.tool_name, block.tool_kwargs) for block in blocks]
     return tuple(calls or _older(message.additional_kwargs.get("tool_calls")))
 
 
@@ -42,15 +41,11 @@ def _older(calls: Any) -> Iterator[Asked]:
         tool = _member(call, "tool_name") or _member(inner, "name")
         arguments = _member(call, "tool_kwargs") or _member(inner, "arguments") or {}
         if isinstance(tool, str):
-            yield Asked(str(_member(call, "tool_id") or _member(call, "id") or ""), tool, _json(arguments))
+            yield Asked.of(str(_member(call, "tool_id") or _member(call, "id") or ""), tool, arguments)
 
 
 def _member(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, dict) else getattr(value, name, None)
-
-
-def _json(arguments: object) -> str:
-    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False, default=str)
 
 
 def has_tool_calls(message: ChatMessage) -> bool:

@@ -1,25 +1,19 @@
 """Which workflow's run calls us, where LlamaIndex does not tag it: before llama-index-workflows 2."""
 
 import inspect
-from uuid import uuid4
-from weakref import WeakKeyDictionary
-
-from llama_index.core.workflow import Context
 
 __all__ = ["run_of_caller"]
 
-_FAR = 24  # frames between a step and here
-_names: WeakKeyDictionary[Context, str] = WeakKeyDictionary()
+_FAR = 32  # frames between what calls the steps and here
 
 
 def run_of_caller() -> str | None:
-    """A name for the context that the calling step works with; None outside of steps. Nobody hands it to a memory."""
+    """The id of the run whose step calls us; None outside of steps. Only the frame that calls the steps knows it."""
     frame = inspect.currentframe()
     for _ in range(_FAR):
         if frame is None:
             return None
-        context = frame.f_locals.get("ctx")
-        if isinstance(context, Context):
-            return _names.setdefault(context, uuid4().hex)
+        if frame.f_code.co_name == "_step_worker" and isinstance(run := frame.f_locals.get("run_id"), str):
+            return run
         frame = frame.f_back
     return None

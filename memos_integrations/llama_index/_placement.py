@@ -12,9 +12,9 @@ __all__ = ["Placement", "form_of", "placed"]
 Placement = Literal["user", "system", "off"]
 
 
-def form_of(placement: Placement) -> Form:
-    """The form in which `render` writes for that placement."""
-    return "system" if placement == "system" else "whole"
+def form_of(placement: Placement, *, later: bool = False) -> Form:
+    """The form in which `render` writes for that placement; `later` where the question is not among the messages."""
+    return "system" if placement == "system" or later else "whole"
 
 
 def placed(messages: Sequence[ChatMessage], text: str, placement: Placement, question: int | None) -> list[ChatMessage]:
@@ -26,7 +26,7 @@ def placed(messages: Sequence[ChatMessage], text: str, placement: Placement, que
     if placement == "system":
         return _in_system(messages, f"{PROTOCOL}\n\n{text}")
     if question is None or not 0 <= question < len(messages):
-        return [*messages, ChatMessage(role=MessageRole.USER, content=text)]
+        return [*messages, ChatMessage(role=MessageRole.USER, content=f"{PROTOCOL}\n\n{text}")]
     own = messages[question]
     told = own.model_copy(update={"blocks": [TextBlock(text=text), *own.blocks]})
     return [*messages[:question], told, *messages[question + 1 :]]

@@ -88,7 +88,9 @@ class Recalling(Writing):
         if theirs is not None and question.put:
             place = find_question(theirs, question.words)
         reader = reader_zone(self.timezone, client)
-        text = render(found, form=form_of(self.placement), reader=reader, server=client.timezone)
+        later = place is None  # its engine asks after the history, which it takes for a template before
+        form = form_of(self.placement, later=later)
+        text = render(found, form=form, reader=reader, server=client.timezone, unfilled=later)
         return placed(messages, text, self.placement, place) if text else messages
 
     def __repr_args__(self) -> Iterator[tuple[str | None, object]]:

@@ -8,6 +8,7 @@ import asyncio
 import threading
 import time
 import weakref
+from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from contextvars import ContextVar
@@ -18,6 +19,7 @@ from uuid import uuid4
 from llama_index_instrumentation.dispatcher import active_instrument_tags
 
 from memos_integrations.llama_index._older import run_of_caller
+from memos_integrations.memory.latest import keep
 
 _runtime: Any = None
 with suppress(ImportError):  # llama-index-workflows 1 has it not
@@ -25,7 +27,7 @@ with suppress(ImportError):  # llama-index-workflows 1 has it not
 
     _runtime = plugins.basic_runtime
 
-__all__ = ["Runs", "new_turn"]
+__all__ = ["Runs", "new_turn", "present_run"]
 
 _RUN = "llamaindex.run_id"
 _MOST = 256  # turns and runs that are kept in mind for each memory
@@ -40,20 +42,28 @@ def new_turn() -> str:
     return uuid4().hex
 
 
+def present_run() -> str | None:
+    """The workflow's run that calls; None outside of such."""
+    run = active_instrument_tags.get().get(_RUN)
+    if isinstance(run, str):
+        return run
+    return run_of_caller() if _runtime is None else None
+
+
 class Runs:
     """Whose turn is whose among the runs of one memory, in this process alone; the caller locks it."""
 
     def __init__(self) -> None:
         self._name = new_turn()
-        self._turns: dict[str, list[str]] = {}  # of a workflow's run, its latest turns
-        self._askers: dict[str, _Asker | None] = {}  # None: it is over, another turn followed
-        self._promised: dict[str, None] = {}
+        self._turns = OrderedDict[str, list[str]]()  # of a workflow's run, its latest turns
+        self._askers = OrderedDict[str, _Asker | None]()  # None: it is over, another turn followed
+        self._promised = OrderedDict[str, None]()
 
     def mine(self, opened: Collection[str] = ()) -> str | None:
         """The turn that the present task or thread began last, or is about to begin; else of the workflow's run the
         last one that is among `opened`, or the last; None when it began none.
         """
-        run = _run()
+        run = present_run()
         near = next((turn for name, of, turn in _asked.get() if (name, of) == (self._name, run)), None)
         if near is not None or run is None:
             return near
@@ -66,7 +76,7 @@ class Runs:
         if mine is None or mine not in self._promised:
             mine = new_turn()
             self._note(mine)
-            _bounded(self._promised, mine, None)
+            keep(self._promised, mine, None, _MOST)
         return mine
 
     def begin(self, turn: str | None = None) -> str:
@@ -76,7 +86,7 @@ class Runs:
         self._promised.pop(turn, None)
         asker = _Asker.present()
         self._askers |= {name: None for name, each in self._askers.items() if each is not None and asker.follows(each)}
-        _bounded(self._askers, turn, asker)
+        keep(self._askers, turn, asker, _MOST)
         self._note(turn)
         return turn
 
@@ -92,14 +102,14 @@ class Runs:
     @property
     def in_workflow(self) -> bool:
         """Whether the present run is a workflow's."""
-        return _run() is not None
+        return present_run() is not None
 
     def _note(self, turn: str) -> None:
-        run = _run()
+        run = present_run()
         others = [each for each in _asked.get() if each[0] != self._name]
         _asked.set(((self._name, run, turn), *others[: _NEAR - 1]))
         if run is not None:
-            _bounded(self._turns, run, [*self._turns.get(run, []), turn][-_NEAR:])
+            keep(self._turns, run, [*self._turns.get(run, []), turn][-_NEAR:], _MOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +125,7 @@ class _Asker:
     def present(cls) -> "_Asker":
         task = _task()
         thread = None if task is not None else weakref.ref(threading.current_thread())
-        return cls(_run(), None if task is None else weakref.ref(task), thread)
+        return cls(present_run(), None if task is None else weakref.ref(task), thread)
 
     @property
     def goes_on(self) -> bool:
@@ -135,13 +145,6 @@ class _Asker:
         return same_task or same_thread
 
 
-def _run() -> str | None:
-    run = active_instrument_tags.get().get(_RUN)
-    if isinstance(run, str):
-        return run
-    return run_of_caller() if _runtime is None else None
-
-
 def _task() -> "asyncio.Task[Any] | None":
     try:
         return asyncio.current_task()
@@ -154,10 +157,3 @@ def _is_running(run: str) -> bool:
         return _runtime is not None and bool(_runtime.get_external_adapter(run).is_running)
     except (AttributeError, RuntimeError):  # it is over, or another runtime's
         return False
-
-
-def _bounded(kept: dict[str, Any], name: str, value: object) -> None:
-    kept.pop(name, None)
-    kept[name] = value
-    while len(kept) > _MOST:
-        del kept[next(iter(kept))]

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self, Unpack
 
@@ -11,17 +10,17 @@ from llama_index.core.memory import BaseMemoryBlock, Memory
 from llama_index.core.utils import get_tokenizer
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
 
-from memos_integrations._connect import borrow
 from memos_integrations.client import MemOS, surely, zone
 from memos_integrations.errors import MemOSError
 from memos_integrations.llama_index._block_capture import Sessions, settle, settle_flushed, write_whole
 from memos_integrations.llama_index._block_session import Session, fingerprint
 from memos_integrations.llama_index._block_text import shortened, told
 from memos_integrations.llama_index._block_turns import Turn, asked_in, turns_in
-from memos_integrations.llama_index._clients import let_go
-from memos_integrations.llama_index.events import dispatch
-from memos_integrations.memory.handed import client_of, one_of, reader_zone
-from memos_integrations.memory.recall import Recall, RecallOptions
+from memos_integrations.llama_index._holding import held_by
+from memos_integrations.memory.closing import Closing
+from memos_integrations.memory.handed import one_of, reader_zone, scope_of
+from memos_integrations.memory.loan import Held
+from memos_integrations.memory.recall import Recall, RecallOptions, recall_of
 from memos_integrations.memory.scope import Scope, new_conversation
 from memos_integrations.wire.checks import invalid
 
@@ -33,7 +32,7 @@ Capture = Literal["read", "flush", "manual"]
 Write = Callable[[MemOS, Session, Sequence[Turn]], int]
 
 
-class MemOSMemoryBlock(BaseMemoryBlock[str]):
+class MemOSMemoryBlock(Closing, BaseMemoryBlock[str]):
     """What MemOS knows of the user, for those who keep LlamaIndex's `Memory`; their turns are recorded too.
 
     One search a user turn, whatever the number of steps. `capture`: "read" (default) writes each turn that a read of
@@ -60,9 +59,7 @@ class MemOSMemoryBlock(BaseMemoryBlock[str]):
     record_tools: bool = Field(default=False, description="Whether tool calls and their results are written too")
     timezone: str | None = Field(default=None, description="The reader's IANA zone; None: the server's")
 
-    _client: MemOS | None = PrivateAttr(default=None)
-    _borrowed: MemOS | None = PrivateAttr(default=None)
-    _lock: Any = PrivateAttr(default_factory=threading.Lock)
+    _held: Held = PrivateAttr()
     _sessions: Sessions = PrivateAttr(default_factory=Sessions)
     _unnamed: str = PrivateAttr(default_factory=new_conversation)
 
@@ -98,8 +95,8 @@ class MemOSMemoryBlock(BaseMemoryBlock[str]):
             "name": name,
             "description": description,
             "priority": priority,
-            "scope": Scope(user_id=user_id, conversation_id=conversation_id, **marks),
-            "recall": Recall(**options),
+            "scope": scope_of("MemOSMemoryBlock", user_id=user_id, conversation_id=conversation_id, **marks),
+            "recall": recall_of("MemOSMemoryBlock", MemOSMemoryBlock.__init__, options),
             "capture": capture,
             "record_tools": record_tools,
             "timezone": timezone,
@@ -110,10 +107,7 @@ class MemOSMemoryBlock(BaseMemoryBlock[str]):
             raise invalid(error, "MemOSMemoryBlock") from None
         if timezone is not None:
             zone(timezone)
-        if client is not None:
-            self._attach(client_of(client, "MemOSMemoryBlock"))
-        elif not _on_a_loop():
-            self._bound()
+        self._held = held_by("MemOSMemoryBlock", client)
 
     async def aput(
         self, messages: list[ChatMessage], from_short_term_memory: bool = False, session_id: str | None = None
@@ -136,7 +130,7 @@ class MemOSMemoryBlock(BaseMemoryBlock[str]):
         turns = turns_in(await memory.aget_all(), tools=self.record_tools)
         if not turns:
             return 0
-        client, session = await self._abound(), self._session(memory.session_id)
+        client, session = await self._held.anow(), self._session(memory.session_id)
 
         def save() -> int:
             return settle(client, session, turns, new=len(turns))
@@ -149,16 +143,6 @@ class MemOSMemoryBlock(BaseMemoryBlock[str]):
             return None
         return await asyncio.to_thread(shortened, content, tokens_to_truncate, _count)  # the first count reads a file
 
-    def close(self) -> None:
-        """Closes the client that this block opened, when no other has it too; one it was handed is the caller's."""
-        if (client := self._given_back()) is not None:
-            client.close()
-
-    async def aclose(self) -> None:
-        """The same without blocking the loop."""
-        if (client := self._given_back()) is not None:
-            await client.aio.close()
-
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Itself: two of one history would write it twice."""
         return self
@@ -169,7 +153,7 @@ class MemOSMemoryBlock(BaseMemoryBlock[str]):
     async def _aget(self, messages: list[ChatMessage] | None = None, **block_kwargs: Any) -> str:
         recall = self._recalling(block_kwargs)
         turns = asked_in(messages or [], tools=self.record_tools)
-        client, session = await self._abound(), self._session(block_kwargs.get("session_id"))
+        client, session = await self._held.anow(), self._session(block_kwargs.get("session_id"))
         if self.capture == "read" and session.seen != fingerprint(turns):
             await surely(settle, client, session, turns)
         question = session.question(turns)
@@ -189,7 +173,7 @@ class MemOSMemoryBlock(BaseMemoryBlock[str]):
     ) -> None:
         turns = turns_in(messages, tools=self.record_tools)
         if turns:
-            await surely(write, await self._abound(), self._session(session_id), turns)
+            await surely(write, await self._held.anow(), self._session(session_id), turns)
 
     def _recalling(self, given: Mapping[str, Any]) -> Recall:
         """As this read is to recall; others are not told of it."""
@@ -201,38 +185,7 @@ class MemOSMemoryBlock(BaseMemoryBlock[str]):
         where = self.scope.conversation_id or session_id or self._unnamed
         return self._sessions.of(session_id or self._unnamed, lambda: self.scope.within(where))
 
-    def _bound(self) -> MemOS:
-        with self._lock:
-            if self._client is None:
-                self._borrowed = borrow()
-                self._attach(self._borrowed)
-            assert self._client is not None
-            return self._client
-
-    async def _abound(self) -> MemOS:
-        if self._client is not None:
-            return self._client
-        return await asyncio.to_thread(self._bound)  # opening a file must not block the loop
-
-    def _attach(self, client: MemOS) -> None:
-        client.listen(dispatch)
-        self._client = client
-
-    def _given_back(self) -> MemOS | None:
-        """The client to be closed, if any."""
-        with self._lock:
-            client, self._borrowed = self._borrowed, None
-        return client if client is not None and let_go(client) else None
-
 
 def _count(text: str) -> int:
     """Tokens, as `Memory` counts them unless it is told otherwise."""
     return len(get_tokenizer()(text))
-
-
-def _on_a_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

@@ -20,13 +20,15 @@ from llama_index.core.llms.custom import CustomLLM
 from pydantic import PrivateAttr, ValidationError
 
 from memos_integrations.client import MemOS
-from memos_integrations.errors import Invalid
 from memos_integrations.llama_index._asking import question_in
-from memos_integrations.llama_index._holding import Held, Holding
+from memos_integrations.llama_index._holding import held_by
 from memos_integrations.llama_index._saying import Saying, completed, whole
 from memos_integrations.llama_index._writers import is_written_by_a_memory
 from memos_integrations.memory.answering import acut_events, cut_events, cut_text
-from memos_integrations.memory.asking import OPTIONS, ChatFields, Warned, check_fields, stops_of
+from memos_integrations.memory.asking import CALL, ChatFields, Warned, check_fields, stops_of
+from memos_integrations.memory.closing import Closing
+from memos_integrations.memory.handed import known_names
+from memos_integrations.memory.loan import Held
 from memos_integrations.memory.scope import new_conversation
 from memos_integrations.wire.calls import Chat, StreamChat
 from memos_integrations.wire.checks import invalid
@@ -35,12 +37,11 @@ __all__ = ["MemOSLLM"]
 
 C = TypeVar("C", Chat, StreamChat)
 _log = logging.getLogger(__name__)
-_SHOWN: Final = ("model", "temperature", "top_p", "max_tokens", "add_message_on_answer", "history_policy")
-_CALL: Final = {*OPTIONS, "model", "user_id", "conversation_id", "system_prompt", "add_message_on_answer", "stop"}
+_CALL: Final = {*CALL, "stop"}
 _QUERY_TOKENS: Final = 8_000  # of a query, at most (contract §2.8)
 
 
-class MemOSLLM(Holding, ChatFields, CustomLLM):
+class MemOSLLM(Closing, ChatFields, CustomLLM):
     """MemOS's chat: it recalls, asks a model and writes the turn down, in one call.
 
     Sent is the user's last text, with the system texts as MemOS's system prompt (`system_prompt` first, if any;
@@ -95,7 +96,7 @@ class MemOSLLM(Holding, ChatFields, CustomLLM):
                 super().__init__(**members)
             except ValidationError as error:
                 raise invalid(error, "MemOSLLM") from None
-            self._held = Held(client, "MemOSLLM")
+            self._held = held_by("MemOSLLM", client)
 
     @classmethod
     def class_name(cls) -> str:
@@ -205,10 +206,7 @@ class MemOSLLM(Holding, ChatFields, CustomLLM):
 
     def _call(self, kind: type[C], messages: Sequence[ChatMessage], given: Mapping[str, Any]) -> C:
         """The call, checked. Raises `Invalid`, and `Unsupported` for what is no text."""
-        if unknown := given.keys() - _CALL:
-            raise Invalid(
-                f"MemOSLLM: {min(unknown)} is no parameter of a call", field=min(unknown), rule="extra_forbidden"
-            )
+        known_names("MemOSLLM", given, _CALL, of="a call")
         told = {name: value for name, value in given.items() if value is not None}
         asked, steps = question_in(messages, told.get("system_prompt", self.system_prompt))
         self._warned.tell_of(asked.left_out, self.history_policy)
@@ -223,7 +221,7 @@ class MemOSLLM(Holding, ChatFields, CustomLLM):
 
     def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
         """Nothing that is anybody's."""
-        yield from ((name, value) for name in _SHOWN if (value := getattr(self, name)) is not None)
+        yield from self._shown().items()
 
 
 def _unwritten(given: Mapping[str, Any]) -> Mapping[str, Any]:

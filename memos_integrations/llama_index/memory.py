@@ -15,7 +15,8 @@ from memos_integrations.llama_index._messages import copy_of, text_of
 from memos_integrations.llama_index._placement import Placement
 from memos_integrations.llama_index._recalling import Recalling
 from memos_integrations.llama_index._writers import await_question, marked_as_memory, note_answer
-from memos_integrations.memory.recall import Recall, RecallOptions
+from memos_integrations.memory.handed import scope_of
+from memos_integrations.memory.recall import RecallOptions, recall_of
 from memos_integrations.memory.scope import Scope, new_conversation
 from memos_integrations.wire.checks import invalid
 
@@ -97,7 +98,8 @@ class MemOSMemory(Recalling):
         ("warn"). Raises `Invalid` before any I/O.
         """
         memory = cls(
-            scope=Scope(
+            scope=scope_of(
+                "MemOSMemory",
                 user_id=user_id,
                 conversation_id=new_conversation() if conversation_id is None else conversation_id,
                 agent_id=agent_id,
@@ -105,7 +107,7 @@ class MemOSMemory(Recalling):
                 tags=tags,
                 info=info or {},
             ),
-            recall_options=Recall(**options),
+            recall_options=recall_of("MemOSMemory", cls.from_defaults, options),
             placement=placement,
             record=record,
             token_limit=token_limit,

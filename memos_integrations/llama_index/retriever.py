@@ -8,16 +8,18 @@ from llama_index.core.callbacks.base import CallbackManager
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from memos_integrations.client import MemOS
-from memos_integrations.llama_index._holding import Held, Holding
+from memos_integrations.llama_index._holding import held_by
+from memos_integrations.memory.closing import Closing
+from memos_integrations.memory.handed import scope_of
+from memos_integrations.memory.loan import Held
 from memos_integrations.memory.ranked import Kind, Ranked, Wanted, kinds_of, retrieved_once
-from memos_integrations.memory.scope import Scope
 from memos_integrations.wire.answers import Found
 from memos_integrations.wire.filters import Filters
 
 __all__ = ["MemOSRetriever"]
 
 
-class MemOSRetriever(Holding, BaseRetriever):
+class MemOSRetriever(Closing, BaseRetriever):
     """Facts, preferences and tool memories that bear on a query, as nodes.
 
     `user_id` is fixed (there is no default user); `conversation_id` raises the weight of that conversation. `include`
@@ -48,6 +50,8 @@ class MemOSRetriever(Holding, BaseRetriever):
     'I avoid trains.'
     """
 
+    _held: Held
+
     def __init__(
         self,
         *,
@@ -67,12 +71,12 @@ class MemOSRetriever(Holding, BaseRetriever):
         callback_manager: CallbackManager | None = None,
         verbose: bool = False,
     ) -> None:
-        self._scope = Scope(user_id=user_id, conversation_id=conversation_id)
+        self._scope = scope_of("MemOSRetriever", user_id=user_id, conversation_id=conversation_id)
         self._wanted = Wanted.of(kinds_of(include), k=k, fact_k=fact_k, preference_k=preference_k, tool_k=tool_k)
         options: dict[str, Any] = {"filter": filter, "knowledgebase_ids": knowledgebase_ids, "relativity": relativity}
         self._recall = self._wanted.recall(**options, recall_seconds=recall_seconds, on_error=on_error)
         super().__init__(callback_manager=callback_manager, verbose=verbose)
-        self._held = Held(client, "MemOSRetriever")
+        self._held = held_by("MemOSRetriever", client)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         client, query = self._held.now(), query_bundle.query_str

@@ -6,12 +6,15 @@ from typing import Any, ParamSpec
 
 from llama_index.core.tools.tool_spec.base import BaseToolSpec
 from llama_index.core.tools.types import ToolMetadata
-from llama_index_instrumentation.dispatcher import active_instrument_tags
 from pydantic import ValidationError
 from typing_extensions import Unpack
 
 from memos_integrations.client import MemOS
-from memos_integrations.llama_index._holding import Held, Holding
+from memos_integrations.llama_index._holding import held_by
+from memos_integrations.llama_index._runs import present_run
+from memos_integrations.memory.closing import Closing
+from memos_integrations.memory.handed import scope_of
+from memos_integrations.memory.loan import Held
 from memos_integrations.memory.offers import ADD, FEEDBACK, FORGET, SEARCH, Offer, mended
 from memos_integrations.memory.recall import RecallOptions
 from memos_integrations.memory.scope import Scope
@@ -33,7 +36,6 @@ __all__ = ["MemOSToolSpec"]
 
 P = ParamSpec("P")
 _OFFERS = {offer.name: offer for offer in (SEARCH, ADD, FEEDBACK, FORGET)}
-_RUN = "llamaindex.run_id"  # that workflows set on what their steps do
 
 
 def _telling(tool: Callable[P, str]) -> Callable[P, str]:
@@ -62,7 +64,7 @@ def _atelling(tool: Callable[P, Awaitable[str]]) -> Callable[P, Awaitable[str]]:
     return wrapped
 
 
-class MemOSToolSpec(Holding, BaseToolSpec):
+class MemOSToolSpec(Closing, BaseToolSpec):
     """Memory as tools: search_memory, add_memory, add_feedback, and with `forget` forget_memory.
 
     `to_tool_list()` gives them to an agent. The user is the one of the spec, and no argument of a model's. A search
@@ -85,6 +87,8 @@ class MemOSToolSpec(Holding, BaseToolSpec):
     ['search_memory', 'add_memory', 'add_feedback']
     """
 
+    _held: Held
+
     def __init__(
         self,
         *,
@@ -100,13 +104,13 @@ class MemOSToolSpec(Holding, BaseToolSpec):
         **options: Unpack[RecallOptions],
     ) -> None:
         marks: dict[str, Any] = {"agent_id": agent_id, "app_id": app_id, "tags": tags, "info": info or {}}
-        self._scope = Scope(user_id=user_id, conversation_id=conversation_id, **marks)
+        self._scope = scope_of("MemOSToolSpec", user_id=user_id, conversation_id=conversation_id, **marks)
         self._unmarked = Scope(user_id=user_id, conversation_id=conversation_id)
-        self._policy, self._reader = policy_and_reader(timezone, **options)
+        self._policy, self._reader = policy_and_reader("MemOSToolSpec", MemOSToolSpec.__init__, timezone, options)
         self._forgets = forget
         offered = [SEARCH, ADD, FEEDBACK, *([FORGET] if forget else [])]
         self.spec_functions = [(offer.name, f"a{offer.name}") for offer in offered]
-        self._held = Held(client, "MemOSToolSpec")
+        self._held = held_by("MemOSToolSpec", client)
 
     def get_metadata_from_fn_name(self, fn_name: str, spec_functions: Any = None) -> ToolMetadata | None:
         """What the model is told of a tool, whichever half of it was named."""
@@ -135,37 +139,39 @@ class MemOSToolSpec(Holding, BaseToolSpec):
     def add_memory(self, text: str) -> str:
         """Remembers `text`, in the user's words."""
         note, client = _taken(ADD, text=text), self._held.now()
-        return remember(client, self._scope, note, tool=ADD.name, call=_run())
+        return remember(client, self._scope, note, tool=ADD.name, call=present_run())
 
     @_atelling
     async def aadd_memory(self, text: str) -> str:
         """The same without blocking the loop."""
         note, client = _taken(ADD, text=text), await self._held.anow()
-        return await aremember(client, self._scope, note, tool=ADD.name, call=_run())
+        return await aremember(client, self._scope, note, tool=ADD.name, call=present_run())
 
     @_telling
     def add_feedback(self, correction: str) -> str:
         """Corrects what is remembered of the user."""
         words, client = _taken(FEEDBACK, correction=correction), self._held.now()
-        return carried_out(client, correcting(client, self._scope, words, tool=FEEDBACK.name, call=_run()))
+        return carried_out(client, correcting(client, self._scope, words, tool=FEEDBACK.name, call=present_run()))
 
     @_atelling
     async def aadd_feedback(self, correction: str) -> str:
         """The same without blocking the loop."""
         words, client = _taken(FEEDBACK, correction=correction), await self._held.anow()
-        return await acarried_out(client, correcting(client, self._scope, words, tool=FEEDBACK.name, call=_run()))
+        return await acarried_out(
+            client, correcting(client, self._scope, words, tool=FEEDBACK.name, call=present_run())
+        )
 
     @_telling
     def forget_memory(self, memory_ids: list[str]) -> str:
         """Deletes memories of the user for good, by their ids, if all of them are theirs."""
         ids, client = _taken(FORGET, memory_ids=memory_ids), self._held.now()
-        return carried_out(client, forgetting(client, self._unmarked, ids, tool=FORGET.name, call=_run()))
+        return carried_out(client, forgetting(client, self._unmarked, ids, tool=FORGET.name, call=present_run()))
 
     @_atelling
     async def aforget_memory(self, memory_ids: list[str]) -> str:
         """The same without blocking the loop."""
         ids, client = _taken(FORGET, memory_ids=memory_ids), await self._held.anow()
-        return await acarried_out(client, forgetting(client, self._unmarked, ids, tool=FORGET.name, call=_run()))
+        return await acarried_out(client, forgetting(client, self._unmarked, ids, tool=FORGET.name, call=present_run()))
 
 
 def _taken(offer: Offer, **given: Any) -> Any:
@@ -175,9 +181,3 @@ def _taken(offer: Offer, **given: Any) -> Any:
     except ValidationError as error:
         raise Told(f"{offer.name} failed: {mended(error)}") from None
     return getattr(arguments, next(iter(given)))
-
-
-def _run() -> str | None:
-    """The name of the workflow's run that calls; None outside of such."""
-    run = active_instrument_tags.get().get(_RUN)
-    return run if isinstance(run, str) else None

@@ -13,6 +13,7 @@ from memos_integrations.client import Degraded, MemOS, Parked, Recorded
 from memos_integrations.errors import MemOSError, RateLimited, Refused, Unreachable
 from memos_integrations.memory._line import Batch, Doubt, Line, Marks
 from memos_integrations.memory.breaker import Breaker
+from memos_integrations.memory.degraded import named
 from memos_integrations.wire.answers import Added, StoredMessages
 from memos_integrations.wire.call import MAX_PAGE
 from memos_integrations.wire.codes import Fate, fate
@@ -191,7 +192,7 @@ class Delivery:
         """Once for each entry that is put off."""
         if batch.tries:
             return
-        name, code = type(error).__name__, error.code if isinstance(error, Refused) else 0
+        name, code = named(error)
         _log.warning("a turn could not be recorded yet (%s, code %d): it is kept and tried again", name, code)
         waiting = self._waiting()
         self._client.emit(Degraded(_conversation(batch), "record", name, code, _since(started), waiting))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 
+from memos_integrations.memory.latest import keep
 from memos_integrations.wire.answers import Found
 
 __all__ = ["Pending", "Turns"]
@@ -37,9 +38,7 @@ class Turns:
                 return False, None
             answer = Pending()
             answer.set_running_or_notify_cancel()  # so that an asker's cancellation can't cancel it for the others
-            self._answers[key] = (query, answer)
-            if len(self._answers) > _MAX_TURNS:
-                self._answers.popitem(last=False)
+            keep(self._answers, key, (query, answer), _MAX_TURNS)
             return True, answer
 
     @contextmanager

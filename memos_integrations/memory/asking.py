@@ -10,12 +10,13 @@ from pydantic import BaseModel, Field
 
 from memos_integrations.client import MemOS
 from memos_integrations.errors import Invalid
+from memos_integrations.memory.handed import known_names, told_by
 from memos_integrations.memory.prompt import PROTOCOL, split
 from memos_integrations.wire.call import checked
 from memos_integrations.wire.calls import Chat, StreamChat
 from memos_integrations.wire.filters import OneGroup
 
-__all__ = ["OPTIONS", "ChatFields", "Question", "Warned", "check_fields", "question_of", "stops_of"]
+__all__ = ["CALL", "OPTIONS", "SHOWN", "ChatFields", "Question", "Warned", "check_fields", "question_of", "stops_of"]
 
 C = TypeVar("C", Chat, StreamChat)
 _Policy = Literal["server", "warn", "raise"]
@@ -35,6 +36,8 @@ OPTIONS: Final = (
     "temperature",
     "top_p",
 )
+CALL: Final = {*OPTIONS, "model", "user_id", "conversation_id", "system_prompt", "add_message_on_answer"}
+SHOWN: Final = ("model", "temperature", "top_p", "max_tokens", "add_message_on_answer", "history_policy")
 _UNBRACED: Final = str.maketrans({"{": "&#123;", "}": "&#125;"})
 
 
@@ -106,6 +109,10 @@ class ChatFields(BaseModel):
     timeout: float | None = Field(default=None, gt=0, le=86_400, allow_inf_nan=False)
     max_retries: int | None = Field(default=None, ge=0)
 
+    def _shown(self) -> dict[str, Any]:
+        """What logs and traces may show: nothing that is anybody's."""
+        return {name: value for name in SHOWN if (value := getattr(self, name)) is not None}
+
     def _call_of(
         self, kind: type[C], asked: Question, told: Mapping[str, Any], *, writes: bool, conversation_id: str
     ) -> C:
@@ -122,12 +129,14 @@ class ChatFields(BaseModel):
 
 def check_fields(who: str, members: Mapping[str, Any], names: Set[str]) -> None:
     """Raises `Invalid` for what no call could be made of, and for what is not among `names`."""
-    if unknown := members.keys() - names:
-        raise Invalid(f"{who}: {min(unknown)} is no parameter of it", field=min(unknown), rule="extra_forbidden")
+    known_names(who, members, names)
     stops_of(who, members.get("stop"))
     ids = {name: "any" if members.get(name) is None else members[name] for name in ("user_id", "conversation_id")}
     told = {name: members.get(name) for name in (*OPTIONS, "system_prompt", "add_message_on_answer")}
-    _checked(Chat, members.get("model"), {**told, **ids, "query": "?"})
+    try:
+        _checked(Chat, members.get("model"), {**told, **ids, "query": "?"})
+    except Invalid as error:
+        raise told_by(who, error) from None
 
 
 def _checked(kind: type[C], model: str | None, members: Mapping[str, object]) -> C:

@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 
 from memos_integrations.client import MemOS
+from memos_integrations.memory.latest import keep
 from memos_integrations.memory.scope import Scope
 
 __all__ = ["Once"]
@@ -40,10 +41,7 @@ class _Done:
     def add(self, key: tuple[str, ...]) -> bool:
         with self._lock:
             new = key not in self._known
-            self._known[key] = None
-            self._known.move_to_end(key)
-            if len(self._known) > _MAX_CALLS:
-                self._known.popitem(last=False)
+            keep(self._known, key, None, _MAX_CALLS)
         return new
 
     def remove(self, key: tuple[str, ...]) -> None:

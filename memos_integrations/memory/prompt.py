@@ -23,7 +23,8 @@ Form = Literal["user", "system", "whole"]
 
 _CHECKS = """\
 Check every line, in this order, and drop it silently where it fails:
-1. Source: a line marked [assistant view] or [model summary] is your own earlier inference, not the user's word.
+1. Source: a line marked [assistant view] or [model summary], or that begins with "assistant:", is your own earlier
+   inference, not the user's word.
 2. Attribution: it must be about the user. What is said of other people or characters is not true of the user.
 3. Relevance: it must help with the present message; a shared keyword is not enough.
 4. Freshness: where it contradicts the present message, or a later line, the later word holds.
@@ -78,6 +79,7 @@ def render(
     server: tzinfo = UTC,
     item_chars: int = 1_000,
     total_chars: int = 8_000,
+    unfilled: bool = False,
 ) -> str:
     """`found` as the text to set before the model, "" when there is nothing to tell.
 
@@ -88,11 +90,14 @@ def render(
     first, facts, preferences and tool memories in turn. Raises `Invalid` for budgets below 1.
 
     Memory text can't close the block nor start a line: angle brackets are escaped, line ends and control
-    characters folded into blanks.
+    characters folded into blanks. `unfilled` is for frameworks that take the prompt for a template afterwards: names in
+    braces ("{context_str}") then hold an invisible character, so that nothing is filled in for them.
     """
     if item_chars < 1 or total_chars < 1:
         raise Invalid(f"item_chars and total_chars are at least 1 (given: {item_chars}, {total_chars})")
     lines = list(_within(total_chars, _in_turn(found, item_chars, server, reader)))
+    if unfilled:
+        lines = [_Line(line.element, _NAME_IN_BRACES.sub(f"{{{_JOINER}", line.text)) for line in lines]
     if not lines:
         return ""
     content = "".join(_element(name, lines) for name in ("facts", "tools", "preferences"))
@@ -178,6 +183,8 @@ def _one_line(text: str, most: int) -> str:
     return cut.replace("<", "&lt;").replace(">", "&gt;")
 
 
+_NAME_IN_BRACES = re.compile(r"\{(?=\s*\w+\s*\})")
+_JOINER = "\u2060"  # takes no room and is read by nobody
 # Controls, halves of surrogate pairs, separators of lines and paragraphs: all of Unicode's Cc, Cs, Zl and Zp.
 _BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Bidirectional overrides and tag characters can show a reader other words than the model sees; joiners are left alone.

@@ -3,16 +3,18 @@
 import asyncio
 import logging
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from pydantic import Field, PrivateAttr, ValidationError
 
-from memos_integrations.client import Degraded, MemOS, Recalled
-from memos_integrations.errors import Invalid, MemOSError, Refused
+from memos_integrations.client import MemOS, Recalled
+from memos_integrations.errors import Invalid, MemOSError
 from memos_integrations.memory._turns import Pending, Turns
 from memos_integrations.memory.breaker import Attempt, Breaker, Skipped
+from memos_integrations.memory.degraded import tell_degraded
+from memos_integrations.memory.handed import known_names, parameters_of, told_by
 from memos_integrations.memory.prompt import strip
 from memos_integrations.memory.scope import Scope
 from memos_integrations.wire.answers import Found
@@ -21,7 +23,7 @@ from memos_integrations.wire.calls import SearchMemory
 from memos_integrations.wire.checks import STRICT_ENOUGH, Discreet, invalid
 from memos_integrations.wire.filters import Filters
 
-__all__ = ["NOTHING", "Recall", "RecallOptions"]
+__all__ = ["NOTHING", "Recall", "RecallOptions", "recall_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -171,9 +173,8 @@ class Recall(Discreet):
 
         None for a search that was skipped.
         """
-        spent, code = _since(started), error.code if isinstance(error, Refused) else 0
-        what = type(error).__name__
-        client.emit(Degraded(scope.conversation_id or "", "recall", what, code, spent, 0))
+        spent = _since(started)
+        what, code = tell_degraded(client, scope.conversation_id, "recall", error, spent)
         if self.on_error == "raise" or isinstance(error, Invalid):
             raise error
         if isinstance(error, Skipped):
@@ -184,6 +185,20 @@ class Recall(Discreet):
         text = "recall failed (%s, code %d) after %.0f ms; going on without memories%s"
         _log.log(logging.INFO if known else logging.WARNING, text, what, code, spent, then)
         return NOTHING
+
+
+def recall_of(
+    who: str, taker: Callable[..., object], options: Mapping[str, Any], beside: Collection[str] = ()
+) -> Recall:
+    """The `Recall` of the further keywords that `taker` was given, which takes those of `beside` too.
+
+    Raises `Invalid` in the name of `who`; of a keyword that is nobody's it says which there are.
+    """
+    known_names(who, options, {*parameters_of(taker), *RecallOptions.__annotations__, *beside})
+    try:
+        return Recall(**options)
+    except Invalid as error:
+        raise told_by(who, error) from None
 
 
 def _searchable(text: str | None) -> str | None:

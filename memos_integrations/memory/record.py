@@ -1,5 +1,6 @@
 """Record: which parts of a turn are written, and that each is written once."""
 
+import json
 import logging
 import re
 import threading
@@ -7,10 +8,12 @@ from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from memos_integrations.client import Degraded, MemOS, surely
-from memos_integrations.errors import MemOSError, Refused
+from memos_integrations.client import MemOS, surely
+from memos_integrations.errors import MemOSError
+from memos_integrations.memory.degraded import tell_degraded
+from memos_integrations.memory.latest import keep
 from memos_integrations.memory.outbox import Outbox
 from memos_integrations.memory.prompt import strip
 from memos_integrations.memory.scope import Scope, new_conversation
@@ -34,6 +37,12 @@ class Asked:
     id: str
     tool: str
     arguments: str = field(repr=False)
+
+    @classmethod
+    def of(cls, call: str | None, tool: str, arguments: object) -> Self:
+        """As a framework has it, whose arguments may be JSON text already."""
+        text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False, default=str)
+        return cls(call or "", tool, text)
 
     def member(self) -> Mapping[str, Any]:
         """As a message's `tool_calls` has it (contract §4)."""
@@ -82,9 +91,8 @@ def put(client: MemOS, call: AddMessage, name: str | None = None, beside: Collec
     try:
         return Outbox.of(client).put(call, name, beside=beside)
     except MemOSError as error:
-        what, code = type(error).__name__, error.code if isinstance(error, Refused) else 0
+        what, code = tell_degraded(client, call.conversation_id, "record", error)
         _log.warning("a turn could not be recorded (%s, code %d): the outbox did not take it", what, code)
-        client.emit(Degraded(call.conversation_id or "", "record", what, code, 0.0, 0))
         return None
 
 
@@ -191,10 +199,7 @@ class _Handed:
         key = _key(scope, said)
         with self._lock:
             first = key not in self._known
-            self._known[key] = None
-            self._known.move_to_end(key)
-            if len(self._known) > _MAX_HANDED:
-                self._known.popitem(last=False)
+            keep(self._known, key, None, _MAX_HANDED)
         return first
 
     def forget(self, scope: Scope, said: Said) -> None:

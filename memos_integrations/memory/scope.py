@@ -7,7 +7,7 @@ from uuid import uuid4
 from pydantic import Field, ValidationError
 
 from memos_integrations.errors import Invalid
-from memos_integrations.wire.call import Id, Info, Texts
+from memos_integrations.wire.call import MAX_ID, Id, Info, Texts
 from memos_integrations.wire.checks import STRICT_ENOUGH, Discreet, invalid
 
 __all__ = ["Scope", "first_given", "new_conversation"]
@@ -62,8 +62,8 @@ def new_conversation() -> str:
 def first_given(what: str, **sources: object) -> str | None:
     """The first of `sources` (the order is the order of trust) that is given, None when none is.
 
-    Raises `Invalid`, naming the source, for one that is no text: an id of another type would silently be
-    another person's.
+    Raises `Invalid`, naming the source, for one that is no text (an id of another type would silently be another
+    person's), or longer than MemOS takes.
     """
     for source, value in sources.items():
         if value is None:
@@ -72,5 +72,8 @@ def first_given(what: str, **sources: object) -> str | None:
             raise Invalid(
                 f"{what} from {source} must be text that is not blank (given: {type(value).__name__})", field=what
             )
+        if len(value) > MAX_ID:
+            told = f"is at most {MAX_ID} characters long (given: text of {len(value)} characters)"
+            raise Invalid(f"{what} from {source} {told}", field=what, rule="string_too_long")
         return value
     return None

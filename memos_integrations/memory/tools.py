@@ -3,7 +3,7 @@
 What asks MemOS is a generator of calls that ends in what the model is told; `carried_out` and `acarried_out` send them.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -13,7 +13,7 @@ from memos_integrations.client import MemOS, surely, zone
 from memos_integrations.errors import Invalid, MemOSError, NotFound, Refused, Unauthorized
 from memos_integrations.memory.once import Once
 from memos_integrations.memory.prompt import render, strip
-from memos_integrations.memory.recall import Recall
+from memos_integrations.memory.recall import Recall, recall_of
 from memos_integrations.memory.record import put
 from memos_integrations.memory.scope import Scope, new_conversation
 from memos_integrations.memory.times import said_at
@@ -105,9 +105,16 @@ async def acarried_out(client: MemOS, steps: Steps) -> str:
             return str(done.value)
 
 
-def policy_and_reader(timezone: str | None, **options: Any) -> tuple[Recall, tzinfo | None]:
-    """How to search, and for whom. An error is raised, so that the model can be told. Raises `Invalid`."""
-    return Recall(**{"on_error": "raise", **options}), None if timezone is None else zone(timezone)
+def policy_and_reader(
+    who: str,
+    taker: Callable[..., object],
+    timezone: str | None,
+    options: Mapping[str, Any],
+    beside: Collection[str] = (),
+) -> tuple[Recall, tzinfo | None]:
+    """How to search, and for whom, as `recall_of`. An error is raised, so that the model can be told."""
+    policy = recall_of(who, taker, {"on_error": "raise", **options}, beside)
+    return policy, None if timezone is None else zone(timezone)
 
 
 def once_searched() -> str:

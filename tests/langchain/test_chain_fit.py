@@ -201,9 +201,9 @@ def test_errors_name_the_member(client: MemOS) -> None:
         with_memory(str, client, input_key="asked").invoke(GIVEN, run_as())
 
 
+@pytest.mark.filterwarnings("ignore:.*InMemoryChatMessageHistory")  # since 1.7
 def test_a_history_within_would_store_what_is_remembered(client: MemOS, engine: CountingEngine) -> None:
-    with pytest.warns(LangChainDeprecationWarning, match="InMemoryChatMessageHistory"):
-        kept = InMemoryChatMessageHistory()
+    kept = InMemoryChatMessageHistory()
     chain = historied(Scripted(script=after_tools(0)), lambda session_id: kept)
     for each in (chain, chain.with_config(tags=["tea"]), chain | StrOutputParser()):
         with pytest.raises(Invalid, match=r"around with_memory\(…, record=False\)") as told:

@@ -13,20 +13,10 @@ from memos_integrations.client import Event, MemOS
 from memos_integrations.llama_index import MemOSMemory
 from tests.fakes import CountingEngine, client_over
 from tests.llama_index.services import Refusing
-from tests.llama_index.watching import watched_loops
+from tests.watching import blocked  # noqa: F401 - a fixture
 
 FACT = "My favourite tea is Sencha from Uji."
 QUESTION = "Which tea is my favourite?"
-
-
-@pytest.fixture(autouse=True)
-def blocked() -> Iterator[list[str]]:
-    """Where code of ours blocked a running event loop: each such call raises, and the test fails even if the error was
-    taken for a failure of the service.
-    """
-    with watched_loops() as places:
-        yield places
-    assert places == []
 
 
 @pytest.fixture

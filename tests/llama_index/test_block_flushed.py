@@ -59,7 +59,8 @@ async def test_a_restart_after_a_flush_writes_nothing_twice(path: Path, tmp_path
 async def test_capture_flush_writes_what_is_flushed_alone_and_once(
     client: MemOS, engine: CountingEngine, kept: dict[str, Any]
 ) -> None:
-    options: dict[str, Any] = {"token_limit": 20, "token_flush_size": 5, "tokenizer_fn": Words()}
+    # One turn is below the limit in LlamaIndex 0.13 too, which counts a tool call's words; three are above it in 0.14.
+    options: dict[str, Any] = {"token_limit": 26, "token_flush_size": 5, "tokenizer_fn": Words()}
     block = of_ada(client, capture="flush")
     memory = stock(block, kept, **options)
     await turn(memory, "One two three four?", "Five six seven eight.")

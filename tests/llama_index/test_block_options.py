@@ -13,7 +13,6 @@ from memos_integrations._connect import borrow
 from memos_integrations.client import Event, MemOS
 from memos_integrations.errors import Invalid
 from memos_integrations.llama_index import MemOSMemoryBlock
-from memos_integrations.llama_index import block as block_module
 from memos_integrations.llama_index._block_text import told
 from memos_integrations.memory.prompt import PROTOCOL, split, strip
 from memos_integrations.wire.answers import Fact, Found, Preference, ToolMemory
@@ -212,9 +211,8 @@ async def test_a_session_id_that_is_no_conversation_id_is_told(block: MemOSMemor
 def test_a_borrowed_client_is_shared_and_closed_by_the_last(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MEMOS_BASE_URL", str(tmp_path / "memos.db"))
     one, two = MemOSMemoryBlock(user_id="ada"), MemOSMemoryBlock(user_id="bob")
-    client = one._client
-    assert client is not None
-    assert client is two._client
+    client = one._held.now()
+    assert client is two._held.now()
     one.close()
     one.close()
     assert not client._shared.closed
@@ -232,7 +230,7 @@ async def test_on_a_loop_a_client_is_borrowed_at_the_first_use(
         borrowed.append(borrow())
         return borrowed[-1]
 
-    monkeypatch.setattr(block_module, "borrow", noting)
+    monkeypatch.setattr("memos_integrations.llama_index._holding.borrow", noting)
     block = MemOSMemoryBlock(user_id="ada")
     await block.aclose()  # there is nothing to give back yet
     assert not borrowed

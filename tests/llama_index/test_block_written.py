@@ -15,7 +15,7 @@ from tests.fakes import CountingEngine
 from tests.later import Clock, said_in, wait_for_orphans
 from tests.llama_index.blocks import of_ada, opened, put, stock, store, turn
 from tests.llama_index.conftest import delivered, learn, said_to
-from tests.llama_index.models import Broken, answer, ask, calls, function, text_of_all, turned
+from tests.llama_index.models import FAILED, Broken, answer, ask, calls, function, text_of_all, turned
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ async def test_a_failed_run_s_question_is_written_alone(
     client: MemOS, engine: CountingEngine, kept: dict[str, Any]
 ) -> None:
     memory = stock(of_ada(client), kept)
-    with pytest.raises(Broken):
+    with pytest.raises(FAILED):
         await function(Broken()).run("First?", memory=memory)
     await turn(memory, "Second?", "Yes.")
     assert said_to(client, engine) == [("user", "First?"), ("user", "Second?"), ("assistant", "Yes.")]

@@ -21,6 +21,8 @@ NAMES = [
     "05_langchain_checkpointer",
     "06_langchain_with_memory",
     "07_langchain_tools",
+    "08_llama_index_context",
+    "09_llama_index_documents",
 ]
 NEXT = "## What to read next"
 LINK = re.compile(r"\]\(([^)#:]+)\)")
