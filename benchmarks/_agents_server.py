@@ -9,6 +9,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,11 +17,13 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, ClassVar
 
-from _loopback import _TEXTS, ANSWER, _Connection, _reply
+from _loopback import _BY_END, _TEXTS, ANSWER, _Connection, _reply
 
-__all__ = ["READS", "WRITES", "Service", "service"]
+__all__ = ["READS", "WRITES", "Asked", "Service", "service"]
 
 READS, WRITES = "reads", "writes"
+Asked = tuple[str, float]
+"""What a call was, and when it came, on the clock of all processes."""
 
 _WHEN = "2026-01-02T03:04:05Z"
 _BLOCK = "\n".join(f"- {text} ({_WHEN})" for text in _TEXTS)
@@ -31,11 +34,15 @@ def _zep_message(number: int, role: str) -> dict[str, Any]:
 
 
 _ADDED: dict[str, Any] = {"messages": [_zep_message(0, "user")], "task": {"task_id": "t", "status": "pending"}}
+_PENDING = {"message": "Memory processing has been queued", "status": "PENDING", "event_id": "e"}
 _KNOWN: dict[str, tuple[str, bytes]] = {  # a path's end: what it is, and what it is answered
     "/search/memory": (READS, ANSWER),
     "/add/message": (WRITES, b'{"code":0,"data":{"success":true,"task_id":"t","status":"running"},"message":"ok"}'),
     "/context": (READS, json.dumps({"context": _BLOCK}).encode()),  # Zep
     "/messages": (WRITES, json.dumps(_ADDED).encode()),
+    "/v3/memories/search/": (READS, _BY_END["/v3/memories/search/"]),  # Mem0
+    "/v3/memories/add/": (WRITES, json.dumps(_PENDING).encode()),
+    "/v1/ping/": ("pings", _BY_END["/v1/ping/"]),
     "/v1/memory/prepare": (READS, json.dumps({"context": _BLOCK, "memories_found": 12}).encode()),  # MemoryRouter
     "/v1/memory/ingest": (WRITES, json.dumps({"status": "accepted", "ingested": 2}).encode()),
 }
@@ -43,7 +50,7 @@ _KNOWN: dict[str, tuple[str, bytes]] = {  # a path's end: what it is, and what i
 
 class _Counting(_Connection):
     seconds = 0.0
-    asked: ClassVar[Counter[str]] = Counter()
+    asked: ClassVar[list[Asked]] = []
 
     def _answer(self, path: str) -> None:
         if path.startswith("/wait/"):
@@ -54,7 +61,7 @@ class _Counting(_Connection):
             self.asked.clear()
         else:
             kind, body = next((known for end, known in _KNOWN.items() if path.endswith(end)), (path, b""))
-            self.asked[kind] += 1
+            self.asked.append((kind, time.monotonic()))
             reply = _reply(body) if body else _reply(b"{}", "404 Not Found")
             asyncio.get_running_loop().call_later(self.seconds, self._transport.write, reply)
 
@@ -72,7 +79,11 @@ class Service:
 
     def asked(self) -> Counter[str]:
         """How many reads, writes and other calls there were since this was asked last."""
-        return Counter(self._get("/asked"))
+        return Counter(kind for kind, _ in self.calls())
+
+    def calls(self) -> list[Asked]:
+        """The same, call by call."""
+        return [(kind, at) for kind, at in self._get("/asked")]
 
     def _get(self, path: str) -> Any:
         self._control.request("GET", path)

@@ -6,22 +6,21 @@ VENV is a virtual environment with the others; without it they are looked for be
 is told, with the commands that make one. Servers: one on the loopback, which waits as long as it is told.
 """
 
-import argparse
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from statistics import median
 
+from _agents_page import differing, making, missing, options, publish, table
 from _agents_server import READS, WRITES, Service, service
-from _agents_worker import FRAMEWORKS, Block, Spent, Worker, worker
+from _agents_worker import Block, Role, Spent, Worker, worker
 from _measure import blocks, machine, paired
 
+FRAMEWORKS = ("langchain", "langchain-core", "langgraph", "pydantic", "httpx")
 STEPS = (0, 1, 3)
 WAITS = (50, 200)
 OURS = "memos-integrations"
@@ -32,8 +31,8 @@ WAYS = {  # by the package that makes each: what it is, as the table has it
     "zep-langgraph": "zep-langgraph's quick start",
     "langchain-memoryrouter": "langchain-memoryrouter's nodes",
 }
-PAGE = Path(__file__).parent.parent / "docs" / "langchain.md"
-MARKED = re.compile(r"(?<=<!-- agents:begin -->\n).*(?=<!-- agents:end -->)", re.DOTALL)
+THEIRS = [package for package in WAYS if package != OURS]
+PAGE = "langchain.md"
 HEAD = (
     "memory",
     "reads + writes a turn",
@@ -163,68 +162,27 @@ def _cells(taken: dict[Case, Taken], package: str, aio: bool) -> Iterator[str]:
         yield " / ".join(f"{case.walls[wait]:.0f}" for case in cases)
 
 
-def missing(workers: dict[str, Worker]) -> str:
-    """What is not installed, and how to get it; "" where everything is."""
-    packages = [package for package, one in workers.items() if one.name is None]
-    return f"\nNot installed: {', '.join(packages)}; {_making(Path('PEERS'))}" if packages else ""
-
-
-def _making(venv: Path) -> str:
-    pins = " ".join(f"{name}=={version(name)}" for name in FRAMEWORKS)
-    wanted = " ".join(package for package in WAYS if package != OURS)
-    return (
-        f"to have them measured:\n\n  python3.11 -m venv {venv}\n  {venv}/bin/python -m pip install {pins} {wanted}\n"
-        f"  {sys.executable} {sys.argv[0]} --peers {venv}\n"
-    )
-
-
-def text(table: Iterable[tuple[str, ...]], workers: dict[str, Worker], length: Length) -> str:
-    lines = [HEAD, tuple("---" for _ in HEAD), *table]
-    shown = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+def text(rows: Iterable[tuple[str, ...]], workers: dict[str, Worker], length: Length) -> str:
     about = ABOUT.format(rounds=length.rounds, turns=length.turns, waited=length.waited)
-    return f"{shown}\n\n{about}\n\n{machine(*FRAMEWORKS)}{_differing(workers)}\n"
-
-
-def _differing(workers: dict[str, Worker]) -> str:
-    """Ratios between different frameworks would say little of the memories."""
-    own = workers[OURS].frameworks
-    others = {", ".join(one.frameworks) for one in workers.values() if one.name and one.frameworks != own}
-    return f" **The others had {'; '.join(sorted(others))}.**" if others else " The same for all."
-
-
-def publish(shown: str) -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    if not MARKED.search(page):
-        raise SystemExit(f"{PAGE.name} has no lines agents:begin and agents:end to write between")
-    PAGE.write_text(MARKED.sub(lambda _: f"\n{shown}\n", page), encoding="utf-8")
-
-
-def options() -> argparse.Namespace:
-    given = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    given.add_argument("--peers", type=Path, metavar="VENV", help="a virtual environment with the other memories")
-    given.add_argument("--quick", action="store_true", help="a short run; the figures are rough")
-    given.add_argument("--write", action="store_true", help="put the table into docs/langchain.md")
-    found = given.parse_args()
-    if found.peers and not (found.peers / "bin" / "python").exists():
-        given.error(f"there is no virtual environment at {found.peers}; {_making(found.peers)}")
-    return found
+    return f"{table(HEAD, rows)}\n\n{about}\n\n{machine(*FRAMEWORKS)}{differing(workers, OURS)}\n"
 
 
 def main() -> None:
-    given = options()
+    given = options(__doc__, PAGE, FRAMEWORKS, THEIRS)
     theirs = str(given.peers / "bin" / "python") if given.peers else sys.executable
     length = Length(2, 3, 2) if given.quick else Length(9, 5, 4)
     with service() as server, ExitStack() as held:
-        workers = {
-            package: held.enter_context(worker(sys.executable if package == OURS else theirs, package, server.url))
-            for package in WAYS
-        }
+        workers = dict[str, Worker]()
+        for package in WAYS:
+            role = Role("_langchain_subjects", package, [package], FRAMEWORKS)
+            python = sys.executable if package == OURS else theirs
+            workers[package] = held.enter_context(worker(python, role, server.url))
         bench = Bench(server, {package: one for package, one in workers.items() if one.name}, length)
         bench.measure()
     shown = text(rows(bench, workers), workers, length)
-    print(f"{shown}{missing(workers)}", flush=True)
+    print(f"{shown}{missing(workers, making(Path('PEERS'), FRAMEWORKS, THEIRS))}", flush=True)
     if given.write:
-        publish(shown)
+        publish(PAGE, shown)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""Agents with a memory, each built as that memory's own documentation tells, and the same agents without.
+"""LangChain's agents with a memory, each built as that memory's own documentation tells, and the same agents without.
 
 Which packages are there depends on the interpreter: ours in this repository's, the others in one of their own.
 """
 
 import warnings
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -13,33 +12,18 @@ from tempfile import TemporaryDirectory
 from threading import Semaphore
 from typing import Any
 
-from _agents_model import Model, look
+from _agents_turns import Subject, Turn
+from _langchain_model import Model, look
 from langchain.agents import create_agent
 from langchain_core.messages import SystemMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, create_react_agent, tools_condition
 
-__all__ = ["SUBJECTS", "AsyncTurn", "Subject", "Turn"]
-
-Turn = Callable[[str], str]
-"""Asks an agent, and tells its answer."""
-AsyncTurn = Callable[[str], Awaitable[str]]
+__all__ = ["SUBJECTS"]
 
 KEY, USER, TALK = "a-key-for-benchmarks", "ada", "monday"
 CONFIG: Any = {"configurable": {"thread_id": TALK}}
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A memory's agents. `turn` and `aio` make one that takes so many tool steps, with memory or without; `settle`
-    waits until a turn with memory is written, `close` ends it.
-    """
-
-    turn: Callable[[int, bool], Turn]
-    aio: Callable[[int, bool], AsyncTurn] | None = None
-    settle: Callable[[], object] = lambda: None
-    close: Callable[[], object] = lambda: None
 
 
 def ours(url: str) -> Subject:

@@ -1,17 +1,15 @@
-"""The model and the tool of all compared agents, LangChain's own classes alone, so that it runs beside any of them."""
+"""The model and the tool of LangChain's agents: its own classes alone, so that they run beside any memory."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from _agents_script import reply
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.tools import tool
 
-__all__ = ["KNOWS", "KNOWS_NOT", "Model", "look"]
-
-KNOWS, KNOWS_NOT = "You like the small shop's.", "I don't know."
-_REMEMBERED = "green tea from the small shop"  # stands in what the service remembers, and not in the question
+__all__ = ["Model", "look"]
 
 
 class Model(BaseChatModel):
@@ -35,11 +33,10 @@ class Model(BaseChatModel):
 
     def _answer(self, messages: list[BaseMessage]) -> AIMessage:
         done = sum(isinstance(message, ToolMessage) for message in messages)
-        if done < self.steps:
-            call = {"name": "look", "args": {"word": "tea"}, "id": f"call-{done}"}
-            return AIMessage("", tool_calls=[call])
-        knows = any(_REMEMBERED in str(message.text) for message in messages)
-        return AIMessage(KNOWS if knows else KNOWS_NOT)
+        said = reply(done, self.steps, (str(message.text) for message in messages))
+        if said is None:
+            return AIMessage("", tool_calls=[{"name": "look", "args": {"word": "tea"}, "id": f"call-{done}"}])
+        return AIMessage(said)
 
 
 @tool
