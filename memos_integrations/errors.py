@@ -41,6 +41,9 @@ __all__ = [
 class MemOSError(Exception):
     """The root: `except MemOSError` catches everything this package raises on purpose."""
 
+    delivered: int = 0
+    """Of an error that ended an `add_history`: how many of its messages had gone through; else 0."""
+
 
 class Invalid(MemOSError, ValueError):
     """An argument was refused here, before any I/O.

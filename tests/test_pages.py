@@ -71,15 +71,23 @@ def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_client(capsys: pytest.CaptureFixture[str], runner: asyncio.Runner) -> None:
     names = read_along("client", {}, runner)
-    assert capsys.readouterr().out.splitlines()[1] == '["I\'m allergic to peanuts."]'
+    _, preferences, *more = capsys.readouterr().out.splitlines()
+    assert preferences == '["I\'m allergic to peanuts."]'
+    assert "Basics.City: Lyon" in more
+    assert "Parcels leave the warehouse on Monday." in more
     assert names["found"].memory_detail_list == ()  # nothing passes the page's filter
 
 
 def test_the_engine(capsys: pytest.CaptureFixture[str], runner: asyncio.Runner) -> None:
     read_along("engine", {}, runner)
-    facts, preferences, changed = capsys.readouterr().out.splitlines()
+    facts, preferences, event, tool, home, refund, changed = capsys.readouterr().out.splitlines()
     assert "I moved to Lyon in August." in facts
     assert preferences == '["I\'m allergic to peanuts."]'
+    assert event == "('3 May 2027',) ('Rome',)"
+    assert tool == "fares worked."
+    assert "'Lyon'" in home
+    assert "'France'" in home
+    assert refund == "completed A refund takes fourteen days."
     assert "updated" in changed
 
 

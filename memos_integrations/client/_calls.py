@@ -16,23 +16,41 @@ from memos_integrations.errors import Invalid, Unreachable
 from memos_integrations.wire.call import Call
 from memos_integrations.wire.calls import (
     AddFeedback,
+    AddKnowledgebaseFile,
     AddMessage,
+    AddProfileTemplate,
+    BindProfileTemplate,
     Chat,
+    CreateKnowledgebase,
+    DeleteKnowledgebase,
+    DeleteKnowledgebaseFile,
     DeleteMemory,
+    DeleteProfile,
+    DeleteProfileTemplate,
+    EditProfile,
+    ExtractMemory,
+    GetKnowledgebaseFile,
     GetMemory,
     GetMemoryById,
     GetMessage,
+    GetProfileTemplate,
     GetStatus,
+    ListProfileTemplate,
+    Rerank,
     SearchMemory,
     StreamChat,
+    UpdateMemory,
+    UpdateProfileTemplate,
 )
 from memos_integrations.wire.envelope import AsyncTransport, Transport
+from memos_integrations.wire.knowledge import UploadKnowledgebaseFile
 
 __all__ = ["RETRY", "Calls"]
 
 T = TypeVar("T")
 DEADLINE = 30.0  # seconds for a call, all tries and pauses together
 MODEL_DEADLINE = 120.0  # the same where a model is asked; for a stream, until it begins, and between two pieces
+UPLOAD_DEADLINE = 600.0  # the same where files are sent: 300 MB at 4 Mbit a second
 _LONGEST_DEADLINE = 86_400.0
 RETRY = Retry()
 
@@ -47,10 +65,26 @@ class Calls:
     get_message = method(GetMessage)
     search_memory = method(SearchMemory)
     get_memory = method(GetMemory)
+    update_memory = method(UpdateMemory)
     delete_memory = method(DeleteMemory)
     get_status = method(GetStatus)
     get_memory_by_id = method(GetMemoryById)
     add_feedback = method(AddFeedback)
+    extract_memory = method(ExtractMemory)
+    rerank = method(Rerank)
+    add_profile_template = method(AddProfileTemplate)
+    list_profile_template = method(ListProfileTemplate)
+    get_profile_template = method(GetProfileTemplate)
+    update_profile_template = method(UpdateProfileTemplate)
+    delete_profile_template = method(DeleteProfileTemplate)
+    bind_profile_template = method(BindProfileTemplate)
+    edit_profile = method(EditProfile)
+    delete_profile = method(DeleteProfile)
+    create_knowledgebase = method(CreateKnowledgebase)
+    delete_knowledgebase = method(DeleteKnowledgebase)
+    add_knowledgebase_file = method(AddKnowledgebaseFile)
+    get_knowledgebase_file = method(GetKnowledgebaseFile)
+    delete_knowledgebase_file = method(DeleteKnowledgebaseFile)
     chat = method(Chat)
     stream_chat = stream(StreamChat)
 
@@ -90,6 +124,8 @@ class Calls:
         return DEADLINE if self._deadline is None else float(self._deadline)
 
     def _seconds(self, call: Call[T]) -> float:
+        if self._deadline is None and isinstance(call, AddKnowledgebaseFile | UploadKnowledgebaseFile):
+            return UPLOAD_DEADLINE
         return MODEL_DEADLINE if self._deadline is None and call.asks_model else self.deadline
 
     def _steps(self, call: Call[T]) -> Steps[T]:

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 
 from pydantic import SecretStr
 
-from memos_integrations.client._calls import RETRY, Calls
+from memos_integrations.client._calls import RETRY
 from memos_integrations.client._exchange import Outcome, Retry, exchange
 from memos_integrations.client._outbox import OutboxOptions, outbox_options
 from memos_integrations.client._settings import settings, zone
+from memos_integrations.client._several import AsyncSeveral, Several
 from memos_integrations.client._shared import CLOSING_SECONDS, Shared, aside, listeners
 from memos_integrations.client._streams import aevents, events, whole
+from memos_integrations.client._upload import AsyncUploads, Uploads
 from memos_integrations.client.events import OnEvent
 from memos_integrations.errors import Unreachable, Unsupported
 from memos_integrations.wire.call import Call
 from memos_integrations.wire.calls import StreamChat
-from memos_integrations.wire.envelope import AsyncTransport, Reply, Request, Streamed, request
+from memos_integrations.wire.envelope import AsyncTransport, Progress, Reply, Request, Streamed, request
 from memos_integrations.wire.events import ChatEvent
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ _ONE_HALF = "this MemOS has an http_client of yours: give async_http_client as w
 _logger = logging.getLogger(__name__)
 
 
-class MemOS(Calls):
+class MemOS(Uploads, Several):
     """A client of MemOS over HTTP: MemOS Cloud, or a server of one's own. Safe for threads.
 
     `base_url` (or MEMOS_BASE_URL) is an http(s) address that ends with the API's path; without it, MemOS Cloud
@@ -87,18 +89,21 @@ class MemOS(Calls):
         )
         super().__init__(shared, deadline, retry)
 
-    def send(self, call: Call[T]) -> T:
+    def send(self, call: Call[T], *, on_progress: Progress | None = None) -> T:
         """The answer to `call`. Raises `Refused`, `Unreachable` or `Garbled`."""
         started, steps = time.monotonic(), self._steps(call)
         step = next(steps)
         while True:
-            outcome = self._outcome(request(step.call), step.seconds)
+            outcome = self._outcome(request(step.call, on_progress), step.seconds)
             try:
                 step = steps.send((outcome, time.monotonic() - started))
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
             _logger.debug("%s in %.2f s, after %r", step.call.path, step.pause, outcome)
-            _pause(step.pause)
+            self._rest(step.pause)
+
+    def _rest(self, seconds: float) -> None:
+        _pause(seconds)
 
     def stream(self, call: StreamChat) -> Generator[ChatEvent, None, None]:
         """The events of `call`, asked for with the first one; closing the generator gives the rest up.
@@ -162,7 +167,7 @@ class MemOS(Calls):
         self.close()
 
 
-class AsyncMemOS(Calls):
+class AsyncMemOS(AsyncUploads, AsyncSeveral):
     """`MemOS` with every call awaitable, for any asyncio loop; its parameters mean the same.
 
     Without an `http_client` of your own it serves several loops, one after another and at once, and leaves nothing
@@ -198,18 +203,21 @@ class AsyncMemOS(Calls):
         )
         super().__init__(shared, deadline, retry)
 
-    async def send(self, call: Call[T]) -> T:
+    async def send(self, call: Call[T], *, on_progress: Progress | None = None) -> T:
         """The answer to `call`. Raises `Refused`, `Unreachable` or `Garbled`."""
         started, steps = time.monotonic(), self._steps(call)
         step = next(steps)
         while True:
-            outcome = await self._outcome(request(step.call), step.seconds)
+            outcome = await self._outcome(request(step.call, on_progress), step.seconds)
             try:
                 step = steps.send((outcome, time.monotonic() - started))
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
             _logger.debug("%s in %.2f s, after %r", step.call.path, step.pause, outcome)
-            await _pause_aio(step.pause)
+            await self._rest(step.pause)
+
+    async def _rest(self, seconds: float) -> None:
+        await _pause_aio(seconds)
 
     def stream(self, call: StreamChat) -> AsyncGenerator[ChatEvent, None]:
         """The events of `call`, asked for with the first one; cancelling, or `aclose()`, gives the rest up at once.

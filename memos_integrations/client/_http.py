@@ -51,7 +51,7 @@ class HttpTransport:
 
     def send(self, request: Request, seconds: float) -> Reply:
         """The reply. Raises `Unreachable`."""
-        body = Body(request.body)
+        body = Body(request.body, request.progress)
         try:
             with until(seconds), self._line(seconds) as line:
                 return whole(self._talk, line.ask(request, body, seconds))
@@ -132,7 +132,7 @@ class AsyncHttpTransport:
         thread.join()
 
     async def _sent(self, free: AbstractAsyncContextManager[AsyncAsking], request: Request, seconds: float) -> Reply:
-        body = Body(request.body)
+        body = Body(request.body, request.progress)
         try:
             async with asyncio.timeout(seconds), free as line:
                 return await awhole(self._talk, await line.ask(request, body))

@@ -9,7 +9,7 @@ import httpx
 
 from memos_integrations.client._settings import Settings, user_agent
 from memos_integrations.errors import Invalid, Unreachable
-from memos_integrations.wire.envelope import Reply
+from memos_integrations.wire.envelope import Progress, Reply, told
 
 __all__ = ["FAILURES", "Body", "Masked", "Talk", "named", "parts"]
 
@@ -31,6 +31,7 @@ _QUOTING = (
     httpcore.ProxyError,
 )  # their texts may hold what a server or a proxy sent
 _REDACTED_FROM = 8  # characters; a shorter key is no secret, and would be "found" inside ordinary words
+_PIECE = 262_144  # bytes sent between two tidings of progress
 _PATHS = 64  # addresses kept ready
 
 
@@ -116,16 +117,25 @@ class Masked:
 class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
     """A request's body that knows whether it was asked for: before that, no server can carry the request out."""
 
-    def __init__(self, content: bytes) -> None:
-        self.content, self.begun = content, False
+    def __init__(self, content: bytes, progress: Progress | None = None) -> None:
+        self.content, self.begun, self._progress = content, False, progress
 
     def __iter__(self) -> Iterator[bytes]:
         self.begun = True
-        yield self.content
+        if self._progress is None:
+            yield self.content
+            return
+        for start in range(0, len(self.content), _PIECE):
+            yield self.content[start : start + _PIECE]
+            self._tell(min(start + _PIECE, len(self.content)))  # asked for the next, it has sent the one before
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        self.begun = True
-        yield self.content
+        for piece in self:
+            yield piece
+
+    def _tell(self, sent: int) -> None:
+        if self._progress is not None:
+            told(self._progress, sent, len(self.content))
 
 
 def named(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

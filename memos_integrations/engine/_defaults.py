@@ -1,27 +1,48 @@
 """What a call means: whose memory, which views, how much of it; with the engine's defaults for what was left out."""
 
-from typing import Final, Literal
+from typing import Final, Literal, Protocol, get_args
 
 from pydantic_core import to_json
 
 from memos_integrations.engine._rows import Origin
 from memos_integrations.engine._where import Where, where
-from memos_integrations.errors import BadRequest
-from memos_integrations.wire.calls import AddFeedback, AddMessage, Chat, GetMemory, SearchMemory, StreamChat
+from memos_integrations.errors import ServerFault
+from memos_integrations.wire.call import View
+from memos_integrations.wire.calls import AddFeedback, AddMessage, GetMemory, SearchMemory
 
 FACTS: Final = "detail_factual"
 PREFERENCES: Final = "preference"
+EVENTS: Final = "event"
+TOOLS: Final = "tool_memory"
+PROFILES: Final = "profile"
+_BY_MODEL: Final = frozenset((PROFILES, "skill"))
 
 MESSAGES: Final = 6  # message_limit_number (contract §2.2)
 PAGE: Final = 10  # size (contract §2.4)
 _LIMIT: Final = 9  # memory_limit_number and preference_limit_number (contract §2.3)
+_TOOL_LIMIT: Final = 6  # tool_memory_limit_number (contract §2.3)
+_VIEWS: Final = get_args(View)
 
 Kind = Literal["user", "agent"]
 KINDS: Final[tuple[Kind, ...]] = ("user", "agent")
 Selecting = SearchMemory | GetMemory
 
+FARTHEST: Final = 1 << 62  # rows that a page may begin at; SQLite counts in 64 bits
 
-def subject(call: Selecting) -> tuple[Kind, str]:
+
+class OfOne(Protocol):
+    """What names exactly one user or agent."""
+
+    @property
+    def user_id(self) -> str | None:
+        """The user."""
+
+    @property
+    def agent_id(self) -> str | None:
+        """The agent."""
+
+
+def subject(call: OfOne) -> tuple[Kind, str]:
     """Whose memory is asked for."""
     return ("agent", call.agent_id or "") if call.user_id is None else ("user", call.user_id)
 
@@ -41,7 +62,7 @@ def origin(call: AddMessage) -> Origin:
 
 
 def feedback_origin(call: AddFeedback) -> Origin:
-    """What a feedback says of what is made of it. Public memory and knowledge bases are none here, as for an add."""
+    """What a feedback says of what is made of it."""
     agents = () if call.agent_id is None else (call.agent_id,)
     info = to_json(dict(call.info or {})).decode()
     return Origin(agents, (call.user_id, *agents), call.app_id, (), info, None)
@@ -57,7 +78,11 @@ def views(call: Selecting) -> frozenset[str]:
     """The kinds asked for: `include_memory_view` decides alone where it is given (contract §2.3)."""
     if call.include_memory_view is not None:
         return frozenset(call.include_memory_view)
-    return frozenset((FACTS,) if call.include_preference is False else (FACTS, PREFERENCES))
+    if isinstance(call, SearchMemory):
+        switches = {FACTS: True, PREFERENCES: call.include_preference is not False, TOOLS: call.include_tool_memory}
+        return frozenset(view for view, wanted in switches.items() if wanted)
+    left_out = {PREFERENCES: call.include_preference is False, TOOLS: call.include_tool_memory is False}
+    return frozenset(view for view in _VIEWS if not left_out.get(view))
 
 
 def fact_limit(call: SearchMemory) -> int:
@@ -74,8 +99,42 @@ def preference_limit(call: SearchMemory) -> int:
     return _LIMIT if call.preference_limit_number is None else call.preference_limit_number
 
 
-def check_bases(call: AddMessage | AddFeedback | SearchMemory | Chat | StreamChat) -> None:
-    """There are no knowledge bases here, so none is linked. Raises `BadRequest` 50123 for a call that names one."""
-    named = call.knowledgebase_ids if isinstance(call, SearchMemory) else call.allow_knowledgebase_ids
-    if named or (isinstance(call, Chat | StreamChat) and call.knowledgebase_ids):
-        raise BadRequest("no knowledge base is linked: the embedded engine has none", code=50123, path=call.path)
+def event_limit(call: SearchMemory) -> int:
+    """How many events at most: as many as facts."""
+    if EVENTS not in views(call):
+        return 0
+    return _LIMIT if call.memory_limit_number is None else call.memory_limit_number
+
+
+def tool_limit(call: SearchMemory) -> int:
+    """How many tool memories at most."""
+    if TOOLS not in views(call):
+        return 0
+    return _TOOL_LIMIT if call.tool_memory_limit_number is None else call.tool_memory_limit_number
+
+
+def profile_limit(call: SearchMemory) -> int:
+    """How many fields of profiles at most: as many as facts."""
+    if PROFILES not in views(call):
+        return 0
+    return _LIMIT if call.memory_limit_number is None else call.memory_limit_number
+
+
+def check_views(call: AddMessage) -> None:
+    """Profiles and skills are made of conversations by a model, and there is none for it here.
+
+    Raises `ServerFault` (50002) for an add that asks for nothing else: nothing would come of it.
+    """
+    if call.allow_memory_view and set(call.allow_memory_view) <= _BY_MODEL:
+        words = "profiles and skills are not made of conversations here: ask for other views, too, or edit_profile"
+        raise ServerFault(words, code=50002, path=call.path)
+
+
+def start(page: int, size: int) -> int:
+    """The rows before a page."""
+    return min((page - 1) * size, FARTHEST)
+
+
+def project_id(project: str) -> str:
+    """How an answer names the project of a call; the one without a name as a server's keys call it."""
+    return project or "default"

@@ -1,22 +1,36 @@
-"""The engine: one method a call. Here what adds, finds and tells; what changes is in `_revising`, what is stored in
-`_store`, what counts in `_rank`.
+"""The engine: one method a call. Here what adds, finds and tells; what changes is in `_revising` and `_updating`, what
+is stored in `_store`, what counts in `_rank`.
 """
 
 import uuid
 from collections.abc import Mapping
 from typing import Final
 
-from memos_integrations.engine import _defaults, _items, _status
+from memos_integrations.engine import _defaults, _derived, _deriving, _items, _profiles_found, _status
 from memos_integrations.engine._chat import Chatting, configured
 from memos_integrations.engine._defaults import FACTS
 from memos_integrations.engine._extract import Turn, note, turn
+from memos_integrations.engine._knowledge import (
+    Knowledge,
+    base_facts,
+    found_skills,
+    linked,
+    merged,
+    searched,
+    skill_named,
+    tell,
+)
+from memos_integrations.engine._knowledge_store import Base
 from memos_integrations.engine._pieces import Answering, Waiting
-from memos_integrations.engine._queries import FACT, PREFERENCE
+from memos_integrations.engine._profiles import Profiles
+from memos_integrations.engine._public import publish, with_public
+from memos_integrations.engine._queries import EVENT, FACT, PREFERENCE, TOOL
 from memos_integrations.engine._refine import refine, wants
-from memos_integrations.engine._revising import Revising
 from memos_integrations.engine._rows import Owner
-from memos_integrations.engine._search import Wanted, find_facts, find_preferences
+from memos_integrations.engine._search import Wanted, find_derived, find_facts, find_preferences
+from memos_integrations.engine._stateless import Stateless
 from memos_integrations.engine._times import instant
+from memos_integrations.engine._updating import Updating
 from memos_integrations.errors import NotFound
 from memos_integrations.wire.answers import (
     Added,
@@ -42,16 +56,18 @@ from memos_integrations.wire.calls import (
 
 __all__ = ["Engine"]
 
-FARTHEST: Final = 1 << 62  # rows that a page may begin at; SQLite counts in 64 bits
+NOBODY: Final = Owner(0, 0, 0)
+"""Who is asked for and has no memories, while knowledge bases and public memory are searched; owners count from 1."""
 
 
-class Engine(Revising):
+class Engine(Knowledge, Profiles, Stateless, Updating):
     """MemOS in one SQLite file, or in memory (`path` ":memory:"); a `model` and a network are needed for chat alone.
 
     Facts are turns as they were said, preferences are found by rules (English and Chinese); search is by words and by
     the structure of conversations. Usable from any thread; several processes may use one file. `clock` tells epoch
     seconds. `synchronous` "NORMAL" survives the end of the process, "FULL" the end of power too, at a third of the
-    speed of writing. Times are UTC. `close()` it. Raises `Unsupported` when the file can't be used.
+    speed of writing. `fetch` tells what a web address holds that is given as a file; without it such files are refused.
+    Times are UTC. `close()` it. Raises `Unsupported` when the file can't be used.
 
     >>> from memos_integrations.wire.calls import AddMessage, SearchMemory
     >>> engine = Engine(":memory:")
@@ -66,13 +82,17 @@ class Engine(Revising):
 
     def add_message(self, call: AddMessage, project: str = "") -> Added:
         """Stores the turns, findable at once; refines them before or after answering, as `async_mode` says."""
-        _defaults.check_bases(call)
+        _defaults.check_views(call)
         now, public = self._now(), str(uuid.uuid4())
         turns = [turn(message, now) for message in call.turns]
         later = call.async_mode is not False
         with self._store.writing():
             for owner in _defaults.owners(call):
                 self._add(call, turns, self._store.make_owner(project, *owner), public)
+            bases = linked(self._store, project, call.allow_knowledgebase_ids, call.path)
+            origin = _defaults.origin(call)
+            tell(self._store, bases, turns, origin, public=public, now=now)
+            publish(self._store, project, turns, origin, allowed=call.allow_public, public=public, now=now)
             if not later:
                 self._refine_now(project, public)
         if later:
@@ -96,21 +116,31 @@ class Engine(Revising):
 
     def search_memory(self, call: SearchMemory, project: str = "") -> Found:
         """Facts and preferences that bear on the query, each kind best first."""
-        _defaults.check_bases(call)
         with self._store.reading():
+            bases = searched(self._store, project, call.knowledgebase_ids, call.path)
             owner = self._owner(call, project)
-            return Found() if owner is None else self._found(call, owner)
+            return self._found(call, project, owner or NOBODY, bases)
 
-    def _found(self, call: SearchMemory, owner: Owner) -> Found:
+    def _found(self, call: SearchMemory, project: str, owner: Owner, bases: list[Base]) -> Found:
         wanted = Wanted(owner, call.query, call.conversation_id, _defaults.condition(call), call.relativity)
-        hits = find_facts(self._store, wanted, _defaults.fact_limit(call))
+        limit = _defaults.fact_limit(call)
+        hits = find_facts(self._store, wanted, limit)
+        if bases:
+            hits = merged([hits, *base_facts(self._store, call, bases, limit)], limit)
+        hits = with_public(self._store, call, project, hits, limit)
         near = find_preferences(self._store, wanted, _defaults.preference_limit(call))
         original = call.context_format in {"sources", "mixed"}
         preferences = self._told_preferences({bearing.number: bearing.relativity for bearing in near}, original)
+        events = find_derived(self._store, wanted, EVENT, _defaults.event_limit(call))
+        tools = find_derived(self._store, wanted, TOOL, _defaults.tool_limit(call))
         return Found(
             memory_detail_list=self._told_facts({hit.id: hit.relativity for hit in hits}, original),
             preference_detail_list=preferences,
             preference_note=note([item.preference for item in preferences]),
+            event_detail_list=_deriving.events(self._store, events, original=original),
+            tool_memory_detail_list=_deriving.tools(self._store, tools),
+            profile_detail_list=_profiles_found.hits(self._store, call, owner.number),
+            skill_detail_list=found_skills(self._store, call, bases),
         )
 
     def _told_facts(self, found: Mapping[int, float | None], original: bool) -> tuple[Fact, ...]:
@@ -145,14 +175,22 @@ class Engine(Revising):
             return self._page(call, owner.number, size, page)
 
     def _page(self, call: GetMemory, owner: int, size: int, page: int) -> Memories:
-        store, among, start = self._store, _defaults.condition(call), min((page - 1) * size, FARTHEST)
+        store, among, start = self._store, _defaults.condition(call), _defaults.start(page, size)
         tables = [_status.TABLES[view] for view in _defaults.views(call) if view in _status.TABLES]
         facts = store.newest(owner, among, size, start) if FACT in tables else []
         likings = store.newest_preferences(owner, among, size, start) if PREFERENCE in tables else []
-        total = max((store.total(table, owner, among) for table in tables), default=0)
+        events, tools = (
+            _derived.newest(store, table, owner, among, limit=size, start=start) if table in tables else []
+            for table in (EVENT, TOOL)
+        )
+        totals = (store.total(table, owner, among) for table in tables)
+        total = max((_profiles_found.total(store, call, owner), *totals))
         return Memories(
             memory_detail_list=self._told_facts(dict.fromkeys(facts), original=True),
             preference_detail_list=self._told_preferences(dict.fromkeys(likings), original=True),
+            event_detail_list=_deriving.events(store, dict.fromkeys(events), original=True),
+            tool_memory_detail_list=_deriving.tools(store, dict.fromkeys(tools)),
+            profile_detail_list=_profiles_found.page(store, call, owner, size, start),
             total=total,
             size=size,
             current=page,
@@ -162,7 +200,10 @@ class Engine(Revising):
     def get_memory_by_id(self, call: GetMemoryById, project: str = "") -> Memory:
         """One fact or preference of the project, an archived one too. Raises `NotFound` (40001)."""
         with self._store.reading():
-            found = _items.named(self._store, project, call.memory_id)
+            found = _items.named(self._store, project, call.memory_id) or _deriving.named(
+                self._store, project, call.memory_id
+            )
+            found = found or skill_named(self._store, project, call.memory_id)
         if found is None:
             raise NotFound("no memory has this id here: it was deleted, or never was", code=40001, path=call.path)
         return found
@@ -189,5 +230,7 @@ class Engine(Revising):
 
     def _chatting(self, call: Chat | StreamChat, project: str) -> Chatting:
         model = configured(self._model)
-        _defaults.check_bases(call)
+        with self._store.reading():
+            linked(self._store, project, call.allow_knowledgebase_ids, call.path)
+            searched(self._store, project, call.knowledgebase_ids, call.path)
         return Chatting(self, model, call, project, instant(self._now()))

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from memos_integrations.engine import _defaults
+from memos_integrations.engine import _defaults, _derived, _deriving
 from memos_integrations.engine._corrections import read
+from memos_integrations.engine._events import happened
 from memos_integrations.engine._extract import Turn, piece, refined_type, stated, turn
-from memos_integrations.engine._queries import FACT, PREFERENCE
+from memos_integrations.engine._queries import EVENT, FACT, PREFERENCE
 from memos_integrations.engine._refine import refine
 from memos_integrations.engine._revision import Correction, Revision, of_anyone, revised, words_of
 from memos_integrations.engine._rows import Told
@@ -46,7 +47,7 @@ class _Work:
     made: set[str] = field(default_factory=set)
     """The texts that revised memories have now, without their last mark."""
     said: dict[str, Counter[str]] = field(default_factory=dict)
-    """How many facts, and preferences, say what."""
+    """How many facts, preferences and events say what."""
 
     def says(self, text: str) -> bool:
         """Whether a revised memory says just this, or this and more: "I moved to Nantes" "in August"."""
@@ -63,6 +64,8 @@ class _Work:
             self._revise_fact(told, text)
         for told, text in likings:
             self._revise_preference(told, text)
+        for told, text in self._concerned(revision, _derived.told(self.store, EVENT, self.owner)):
+            self._revise_event(told, text)
         return once if facts or likings else otherwise
 
     def _concerned(self, revision: Revision, among: Iterable[Told]) -> list[tuple[Told, str]]:
@@ -93,17 +96,30 @@ class _Work:
             self.store.archive_preference(told.number, self.now)
         self._note(PREFERENCE, told.number, UPDATED if kept else DELETED, text)
 
+    def _revise_event(self, told: Told, text: str) -> None:
+        """An event follows its fact: what it says of when and where is read anew from the words it has now."""
+        again = happened(text)
+        if kept := bool(again) and self._is_new(EVENT, told.text, text):
+            _deriving.retell(self.store, told.number, text, again, self.now)
+        else:
+            _derived.archive(self.store, told.number, self.now)
+        self._note(EVENT, told.number, UPDATED if kept else DELETED, text)
+
     def _is_new(self, table: str, old: str, new: str) -> bool:
         """Whether `new`, in the place of `old`, says something that no other memory says; read once a feedback."""
         if table not in self.said:
-            store, owner = self.store, self.owner
-            every = store.facts_having(owner, []) if table == FACT else store.told_preferences(owner)
-            self.said[table] = Counter(_unmarked(told.text) for told in every)
+            self.said[table] = Counter(_unmarked(told.text) for told in self._every(table))
         said, text = self.said[table], _unmarked(new)
         is_new = bool(tokens(new)) and not said[text]
         said[_unmarked(old)] -= 1
         said[text] += is_new
         return is_new
+
+    def _every(self, table: str) -> Iterable[Told]:
+        store, owner = self.store, self.owner
+        if table == EVENT:
+            return _derived.told(store, EVENT, owner)
+        return store.facts_having(owner, []) if table == FACT else store.told_preferences(owner)
 
     def _note(self, table: str, memory: int, verb: str, text: str) -> None:
         self.store.note_change(self.task, table, memory, verb)
@@ -126,6 +142,7 @@ class _Work:
                 self.store.add_preference(
                     self.task, replace(stored, conversation=place), preference, tokens(preference.text)
                 )
+        _deriving.tell_events(self.store, self.task, replace(stored, conversation=place), text)
 
     def _add_facts(self, said: Turn, number: int, conversation: str) -> None:
         for part in said.pieces:

@@ -3,13 +3,15 @@
 import inspect
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
 from memos_integrations.wire.call import Call
-from memos_integrations.wire.calls import CALLS, Chat
+from memos_integrations.wire.calls import CALLS, AddKnowledgebaseFile, Chat
+from memos_integrations.wire.form import FORM, PART
+from memos_integrations.wire.knowledge import FileKind
 
 __all__ = ["BASE", "DOCUMENT", "HEALTH", "document", "version"]
 
@@ -24,7 +26,7 @@ _CODE: Final = {"type": "integer", "minimum": 40000}
 _REFUSALS: Final = {
     "401": "The key is missing (code 40130) or not known (40132).",
     "413": "The body is larger than this server takes.",
-    "415": "The Content-Type of the body is not application/json.",
+    "415": "The Content-Type of the body is not one that the call takes.",
     "421": "The Host header names another machine than this server's.",
 }
 
@@ -70,13 +72,29 @@ def _path(call: type[Call[Any]], refusals: Json) -> Json:
         said["parameters"] = _parameters(call)
     else:
         said["requestBody"] = {"required": True, **_json(_ref(call.__name__))}
-    answer = {"anyOf": [_enveloped(call.answer.__name__), _ref("Refusal")]}
+    if call is AddKnowledgebaseFile:
+        said["parameters"] = _form_parameters()
+        said["requestBody"]["content"][FORM] = {"schema": _form()}
+    told = _enveloped(call.answer.__name__) if call.enveloped else _ref(call.answer.__name__)
+    answer = {"anyOf": [told, _ref("Refusal")]}
     said["responses"] = {"200": _told("The answer, or a refusal.", answer)}
     if call is Chat:
         said["responses"]["200"]["content"]["text/event-stream"] = {"schema": _event()}
     for status in refusals:
         said["responses"][status] = {"$ref": f"#/components/responses/{status}"}
     return {call.method.lower(): said}
+
+
+def _form() -> Json:
+    """Files as parts of a form."""
+    return _object({PART: {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}})
+
+
+def _form_parameters() -> list[Json]:
+    """What stands in the query where the body is a form; where it is JSON, it counts for nothing."""
+    kinds = {"knowledgebase_id": {"type": "string"}, "type": {"enum": list(get_args(FileKind))}}
+    words = f"For a body of {FORM} only."
+    return [{"name": name, "in": "query", "schema": kind, "description": words} for name, kind in kinds.items()]
 
 
 def _event() -> Json:

@@ -14,13 +14,17 @@ from memos_integrations.engine._where import Where
 
 _EVERY = Where("1", ())
 _TASK = "join task t on t.number = m.task"
-_FACT = f"""select m.id, m.public, m.type, m.mode, m.role, m.name, m.text, m.said, m.updated, c.name, m.message, t.tags,
-    t.info from fact m {_TASK} join conversation c on c.owner = m.id >> 40 and c.number = (m.id >> 18) & 0x3fffff"""
-_PREFERENCE = f"""select m.number, m.public, m.text, m.reasoning, m.said, m.updated, c.name, m.message, t.info
-    from preference m {_TASK} join conversation c on c.owner = m.owner and c.number = m.conversation"""
+MARK = "left join mark k on k.public = m.public"
+MARKED = "coalesce(k.title, ''), coalesce(k.resolving, 0)"
+_FACT = f"""select m.id, m.public, m.type, m.mode, m.role, m.name, m.text, m.said, m.updated, c.name, m.message,
+    {MARKED}, t.tags, t.info from fact m {_TASK} {MARK}
+    join conversation c on c.owner = m.id >> 40 and c.number = (m.id >> 18) & 0x3fffff"""
+_PREFERENCE = f"""select m.number, m.public, m.text, m.reasoning, m.said, m.updated, c.name, m.message, {MARKED}, t.info
+    from preference m {_TASK} {MARK} join conversation c on c.owner = m.owner and c.number = m.conversation"""
 _TASKS = "select t.number, t.owner, t.status, t.first, t.end, t.views from task t"
 _TURN = "select number, public, owner, conversation, role, name, body, said, created from message"
 FACT, PREFERENCE = "fact", "preference"  # the tables of memories
+EVENT, TOOL = "event", "tool"  # those of one table, told apart by their view
 LISTED = "in (select value from json_each(?))"
 SPEAKER: Final = "@"  # before a speaker's name among the postings; no search word begins so
 
@@ -107,13 +111,13 @@ class Queries(File):
         """These facts by id, with all that an answer tells."""
         found = self.execute(f"{_FACT} where m.id {LISTED}", (json.dumps(list(ids)),))
         return {
-            row[0]: StoredFact(*_filled(row[:11], tuple(json.loads(row[11])), json.loads(row[12]))) for row in found
+            row[0]: StoredFact(*_filled(row[:13], tuple(json.loads(row[13])), json.loads(row[14]))) for row in found
         }
 
     def preferences(self, numbers: Iterable[int]) -> dict[int, StoredPreference]:
         """These preferences by number, with all that an answer tells."""
         found = self.execute(f"{_PREFERENCE} where m.number {LISTED}", (json.dumps(list(numbers)),))
-        return {row[0]: StoredPreference(*_filled(row[:8], json.loads(row[8]))) for row in found}
+        return {row[0]: StoredPreference(*_filled(row[:10], json.loads(row[10]))) for row in found}
 
     def turns(self, numbers: Iterable[int]) -> dict[int, StoredTurn]:
         """These messages by number."""
@@ -126,16 +130,23 @@ class Queries(File):
         rows = self.execute(found, (owner, json.dumps(list(conversations)), limit)).fetchall()
         return [StoredTurn(*row) for row in reversed(rows)]
 
+    def turns_before(self, turn: StoredTurn, limit: int) -> list[StoredTurn]:
+        """The newest messages of the conversation before `turn`, oldest first."""
+        found = f"{_TURN} where owner = ? and conversation = ? and number < ? order by number desc limit ?"
+        rows = self.execute(found, (turn.owner, turn.conversation, turn.number, limit)).fetchall()
+        return [StoredTurn(*row) for row in reversed(rows)]
+
     def kept(self, project: str, table: str, public: str) -> Kept | None:
         """The fact or preference of that public id in the project, archived or not."""
         key, owner = _keys(table)
-        found = f"""select m.{key}, o.kind, o.name, m.archived, m.mode, t.tags
-            from {_table(table)} m {_TASK} join owner o on o.number = {owner} where o.project = ? and m.public = ?"""
+        found = f"""select m.{key}, o.kind, o.name, m.archived, m.mode, t.tags, {MARKED}
+            from {_table(table)} m {_TASK} {MARK}
+            join owner o on o.number = {owner} where o.project = ? and m.public = ?"""
         row = self.execute(found, (project, public)).fetchone()
         if row is None:
             return None
-        number, kind, name, archived, mode, tags = row
-        return Kept(number, kind, name, bool(archived), mode, tuple(json.loads(tags)))
+        number, kind, name, archived, mode, tags, title, resolving = row
+        return Kept(number, kind, name, bool(archived), mode, tuple(json.loads(tags)), title, bool(resolving))
 
     def facts_having(self, owner: int, words: Sequence[str]) -> list[Told]:
         """The owner's facts that have all of `words`; all facts, if there are none."""
@@ -217,7 +228,11 @@ def _keys(table: str) -> tuple[str, str]:
 
 
 def _table(name: str) -> str:
-    return {FACT: "fact", PREFERENCE: "preference"}[name]
+    views = {
+        EVENT: "(select * from derived where view = 'event')",
+        TOOL: "(select * from derived where view = 'tool_memory')",
+    }
+    return views.get(name) or {FACT: "fact", PREFERENCE: "preference"}[name]
 
 
 def _task(row: tuple[Any, ...]) -> Task:

@@ -125,7 +125,7 @@ def rank(
     asked: Question, coverage: Coverage, rows: Mapping[int, Row], *, average: float, given: frozenset[int]
 ) -> list[Hit]:
     """The rows in order, best first. `average` is the owner's mean length, `given` the conversation asked from."""
-    scores = {row.id: coverage.known.get(row.id, 0.0) * _by_length(row.length, average) for row in rows.values()}
+    scores = {row.id: coverage.known.get(row.id, 0.0) * by_length(row.length, average) for row in rows.values()}
     top = max(scores.values(), default=0.0)
     conversations = _shares(coverage, {conversation_of(fact) for fact in rows})
     whole = _asked_for(asked, coverage.rarities)
@@ -148,7 +148,7 @@ def _asked_for(asked: Question, rarities: Mapping[str, float]) -> float:
     return max(_WHOLE * whole, *clauses) if clauses else whole
 
 
-def _by_length(length: int, average: float) -> float:
+def by_length(length: int, average: float) -> float:
     """BM25's factor for a fact that has a word once."""
     return (_K1 + 1) / (1 + _K1 * (1 - _LENGTH_SHARE + _LENGTH_SHARE * length / (average or 1)))
 

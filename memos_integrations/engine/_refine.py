@@ -12,7 +12,8 @@ import weakref
 from contextlib import suppress
 from typing import Final
 
-from memos_integrations.engine._defaults import PREFERENCES
+from memos_integrations.engine._defaults import EVENTS, PREFERENCES, TOOLS
+from memos_integrations.engine._deriving import tell_events, tell_tools
 from memos_integrations.engine._extract import refined_type, stated, text_of
 from memos_integrations.engine._rows import StoredTurn, Task
 from memos_integrations.engine._store import Store
@@ -30,6 +31,10 @@ def refine(store: Store, task: Task) -> None:
         store.refine(turn, refined_type)
         if turn.role == "user" and wants(task.views, PREFERENCES):
             _tell_preferences(store, task, turn)
+        if turn.role == "user" and wants(task.views, EVENTS):
+            tell_events(store, task.number, turn, text_of(turn.body))
+    if wants(task.views, TOOLS):
+        tell_tools(store, task)
     store.finish(task.number, "completed")
 
 

@@ -3,10 +3,14 @@
 import uuid
 from collections.abc import Sequence
 
-from memos_integrations.engine import _defaults, _feedback
+from memos_integrations.engine import _defaults, _derived, _feedback
 from memos_integrations.engine._core import Core
-from memos_integrations.engine._queries import FACT, PREFERENCE
+from memos_integrations.engine._extract import turn
+from memos_integrations.engine._knowledge import linked, tell
+from memos_integrations.engine._public import publish
+from memos_integrations.engine._queries import EVENT, FACT, PREFERENCE, TOOL
 from memos_integrations.engine._rows import Owner
+from memos_integrations.engine._status import TABLES
 from memos_integrations.engine._store import SWEPT_AT_ONCE
 from memos_integrations.engine._where import where
 from memos_integrations.engine._words import tokens
@@ -14,8 +18,12 @@ from memos_integrations.errors import NotFound
 from memos_integrations.wire.answers import Added, Deleted
 from memos_integrations.wire.calls import AddFeedback, DeleteMemory
 from memos_integrations.wire.filters import Filter
+from memos_integrations.wire.message import Message
 
 __all__ = ["Revising"]
+
+
+Chosen = dict[str, list[int]]  # of each table, the numbers of memories
 
 
 class Revising(Core):
@@ -23,43 +31,47 @@ class Revising(Core):
 
     def add_feedback(self, call: AddFeedback, project: str = "") -> Added:
         """Updates or archives the memories that the feedback corrects, and remembers what it says; done when told."""
-        _defaults.check_bases(call)
         public = str(uuid.uuid4())
         with self._store.writing():
+            bases = linked(self._store, project, call.allow_knowledgebase_ids, call.path)
             _feedback.take(self._store, call, project, public, self._now())
+            said = Message(role="user", content=call.feedback_content, chat_time=call.feedback_time)
+            turns, origin = [turn(said, self._now())], _defaults.feedback_origin(call)
+            tell(self._store, bases, turns, origin, public=public, now=self._now())
+            publish(self._store, project, turns, origin, allowed=call.allow_public, public=public, now=self._now())
         return Added(task_id=public, status="completed")
 
     def delete_memory(self, call: DeleteMemory, project: str = "") -> Deleted:
         """Deletes for good: text, index and, of what no memory is left, the stored messages."""
         with self._store.writing():
             if call.memory_ids is not None:
-                self._forget(*self._named(call.memory_ids, project))
+                self._forget(self._named(call.memory_ids, project))
             elif call.condition is not None:
-                self._forget(*self._passing(call.condition, project))
+                self._forget(self._passing(call.condition, project))
             else:
                 self._store.delete_owner(self._to_delete(call, project).number)
             self._store.owe_sweep()
         self._store.settle_sweep(SWEPT_AT_ONCE)
         return Deleted()
 
-    def _named(self, ids: Sequence[str], project: str) -> tuple[list[int], list[int]]:
-        facts, likings = (self._store.named(project, table, ids) for table in (FACT, PREFERENCE))
-        if len(facts) + len(likings) < len(set(ids)):
+    def _named(self, ids: Sequence[str], project: str) -> Chosen:
+        chosen = {table: self._store.named(project, table, ids) for table in TABLES.values()}
+        if sum(map(len, chosen.values())) < len(set(ids)):
             raise NotFound("a memory to delete does not exist; nothing was deleted", code=40307, path=DeleteMemory.path)
-        return facts, likings
+        return chosen
 
-    def _passing(self, condition: Filter, project: str) -> tuple[list[int], list[int]]:
-        facts: list[int] = []
-        likings: list[int] = []
-        for kind in _defaults.KINDS:
-            if group := condition.group(kind):
-                facts += self._store.passing(project, kind, FACT, where(group))
-                likings += self._store.passing(project, kind, PREFERENCE, where(group))
-        return facts, likings
+    def _passing(self, condition: Filter, project: str) -> Chosen:
+        groups = [(kind, where(group)) for kind in _defaults.KINDS if (group := condition.group(kind))]
+        return {
+            table: [number for kind, told in groups for number in self._store.passing(project, kind, table, told)]
+            for table in TABLES.values()
+        }
 
-    def _forget(self, facts: list[int], likings: list[int]) -> None:
-        messages = self._store.delete_facts(facts, tokens) | self._store.delete_preferences(likings)
-        self._store.delete_forgotten(messages)
+    def _forget(self, chosen: Chosen) -> None:
+        store = self._store
+        messages = store.delete_facts(chosen[FACT], tokens) | store.delete_preferences(chosen[PREFERENCE])
+        messages |= _derived.delete(store, [*chosen[EVENT], *chosen[TOOL]])
+        store.delete_forgotten(messages)
 
     def _to_delete(self, call: DeleteMemory, project: str) -> Owner:
         kind, name = ("user", call.user) if call.user is not None else ("agent", call.agent_id or "")

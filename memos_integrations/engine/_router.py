@@ -9,8 +9,9 @@ from urllib.parse import unquote
 from pydantic_core import from_json
 
 from memos_integrations.engine._engine import Engine
+from memos_integrations.engine._knowledge_form import form_members, takes_form
 from memos_integrations.engine._pieces import Pieces, Waiting
-from memos_integrations.errors import Invalid, MemOSError, NotFound, Refused, ServerFault, Unsupported
+from memos_integrations.errors import BadRequest, Invalid, MemOSError, NotFound, Refused, ServerFault, Unsupported
 from memos_integrations.wire.call import Call, checked
 from memos_integrations.wire.calls import CALLS, Chat, GetMemoryById, StreamChat
 from memos_integrations.wire.envelope import Reply, Request, Streamed, refuse, write
@@ -76,10 +77,20 @@ def _read(request: Request) -> Call[Any]:
     path = next((path for path in ("/".join(parts[-2:]), parts[-1]) if path in CALLS), "")
     if not path or request.method.upper() != "POST":
         raise NotFound("no call has this path and method: see the API's list", code=40000)
-    members = _members(request.body, path)
+    if takes_form(path, request.headers.get("content-type", "")):
+        members = form_members(request)
+    else:
+        members = _members(request.body, path)
     call = _streamed(members) if path == Chat.path else CALLS[path]
     known = {name: value for name, value in members.items() if name in call.model_fields and value is not None}
-    return checked(call, known)
+    return _bearable(checked(call, known))
+
+
+def _bearable(call: Call[Any]) -> Call[Any]:
+    """`call`, unless it has more tokens than the API takes."""
+    if error := call.overlong():
+        raise BadRequest(str(error), code=call.too_long, path=call.path)
+    return call
 
 
 def _streamed(members: dict[str, Any]) -> type[Call[Any]]:

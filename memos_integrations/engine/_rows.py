@@ -57,6 +57,8 @@ class StoredFact:
     updated: int
     conversation: str
     message: int
+    title: str
+    resolving: bool
     tags: tuple[str, ...]
     info: dict[str, Any]
 
@@ -73,7 +75,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What reading a memory by its id tells beside its kind's own: whose it is, and whether it is archived."""
+    """What reading a memory by its id tells beside its kind's own: whose it is, its state, and a title of its own."""
 
     number: int
     kind: str
@@ -81,6 +83,8 @@ class Kept:
     archived: bool
     mode: str
     tags: tuple[str, ...]
+    title: str
+    resolving: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,8 @@ class StoredPreference:
     updated: int
     conversation: str
     message: int
+    title: str
+    resolving: bool
     info: dict[str, Any]
 
 

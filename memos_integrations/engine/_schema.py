@@ -59,4 +59,63 @@ MIGRATIONS: list[tuple[str, ...]] = [
             task integer not null, kind text not null, memory integer not null, verb text not null,
             primary key (task, kind, memory)) without rowid""",
     ),
+    (
+        # events and tool memories; body: what their view tells besides, as JSON
+        """create table derived (
+            number integer primary key autoincrement, public text not null unique, owner integer not null,
+            conversation integer not null, task integer not null, message integer not null, mode text not null,
+            view text not null, text text not null, body text not null, words text not null, said integer not null,
+            updated integer not null, archived integer not null default 0)""",
+        "create index derived_by_owner on derived (owner, view, said)",
+        "create index derived_by_message on derived (message)",
+    ),
+    (
+        # fields: a template's, by path, as JSON; those of the profiles made from it are rows
+        """create table profile_template (
+            number integer primary key autoincrement, public text not null unique, project text not null,
+            name text not null, fields text not null, created integer not null, updated integer not null)""",
+        "create index profile_template_by_project on profile_template (project, created, public)",
+        """create table profile (
+            number integer primary key autoincrement, public text not null unique, template integer not null,
+            owner integer not null, created integer not null, updated integer not null, unique (template, owner))""",
+        "create index profile_by_owner on profile (owner, created)",
+        """create table profile_field (
+            profile integer not null, path text not null, value text not null, updatable integer not null,
+            created integer not null, updated integer not null, primary key (profile, path)) without rowid""",
+    ),
+    (
+        # what update/memory sets on a memory, which goes with it: a title of its own, and that it is being resolved
+        """create table mark (
+            public text primary key, title text not null default '', resolving integer not null default 0
+            ) without rowid""",
+        """create trigger fact_unmarked after delete on fact begin
+            delete from mark where public = old.public; end""",
+        """create trigger preference_unmarked after delete on preference begin
+            delete from mark where public = old.public; end""",
+        """create trigger derived_unmarked after delete on derived begin
+            delete from mark where public = old.public; end""",
+    ),
+    (
+        # owner: whose facts a base's pieces are, see _knowledge_store
+        """create table base (
+            number integer primary key autoincrement, public text not null unique, project text not null,
+            owner integer not null, linked integer not null, name text not null, description text not null,
+            created integer not null)""",
+        "create index base_by_project on base (project)",
+        # done: how many of its pieces are stored, made from task and message; size in bytes
+        """create table file (
+            number integer primary key autoincrement, public text not null unique, base integer not null,
+            type text not null, name text not null, size integer not null, status text not null, reason text,
+            done integer not null default 0, task integer, message integer, created integer not null)""",
+        "create index file_by_base on file (base)",
+        "create index file_running on file (number) where status = 'running'",
+        # what a file holds, or where it is to be fetched from, until it is read
+        "create table upload (file integer primary key, address text, data blob)",
+        """create table skill (
+            number integer primary key autoincrement, public text not null unique, base integer not null,
+            file integer not null, task integer not null, mode text not null, body text not null, words text not null,
+            said integer not null, updated integer not null)""",
+        "create index skill_by_base on skill (base)",
+        "create index skill_by_file on skill (file)",
+    ),
 ]

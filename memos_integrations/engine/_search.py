@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
-from memos_integrations.engine import _ids
+from memos_integrations.engine import _derived, _ids
 from memos_integrations.engine._affinity import Bearing, bearings
 from memos_integrations.engine._portrait import asks_for_portrait
 from memos_integrations.engine._queries import Queries
@@ -56,6 +57,17 @@ def find_preferences(store: Queries, wanted: Wanted, limit: int) -> list[Bearing
     likings = store.likings(wanted.owner.number, wanted.where, given, MOST_PREFERENCES)
     ranked = bearings(wanted.query, likings)
     return [bearing for bearing in ranked if bearing.relativity >= (wanted.relativity or 0.0)][:limit]
+
+
+def find_derived(store: Queries, wanted: Wanted, view: str, limit: int) -> dict[int, float]:
+    """The events or tool memories, as preferences are found, each with its relativity."""
+    if not limit:
+        return {}
+    near = _derived.ranked(
+        store, view, wanted.owner.number, wanted.query, where=wanted.where, given=_given(store, wanted)
+    )
+    kept = ((number, relativity) for number, relativity in near.items() if relativity >= (wanted.relativity or 0.0))
+    return dict(islice(kept, limit))
 
 
 def _ranked(store: Queries, wanted: Wanted, limit: int) -> list[Hit]:

@@ -18,17 +18,21 @@ from starlette.types import Receive, Scope, Send
 
 from memos_integrations.engine._engine import Engine
 from memos_integrations.engine._keys import Keys
+from memos_integrations.engine._knowledge_form import takes_form
 from memos_integrations.engine._openapi import DOCUMENT, HEALTH, document, version
 from memos_integrations.engine._pieces import Pieces
 from memos_integrations.engine._router import asks_model
 from memos_integrations.engine._workers import Workers
 from memos_integrations.errors import BadRequest, NotFound, Refused, ServerFault, Unauthorized, Unreachable
-from memos_integrations.wire.calls import CALLS
+from memos_integrations.wire.calls import CALLS, AddKnowledgebaseFile
 from memos_integrations.wire.envelope import Reply, Request, Streamed, refuse
 
-__all__ = ["ANSWER_SECONDS", "MAX_BODY", "make_app"]
+__all__ = ["ANSWER_SECONDS", "FILES_BODY", "MAX_BODY", "make_app"]
 
 MAX_BODY: Final = 16 << 20
+FILES_BODY: Final = 302 << 20
+"""The most that a request of files may hold (contract §1.5: 300 MB), and room for what stands between them."""
+
 ANSWER_SECONDS: Final = 120.0
 _JSON: Final = "application/json"
 _INVALID, _WRONG_TYPE, _TOO_LARGE, _FAILED, _UNAVAILABLE = 40000, 40006, 40305, 50002, 50004  # contract §1.4
@@ -46,8 +50,8 @@ def make_app(
 
     With `keys` each request needs one and sees its key's project; without, everybody has the project of
     `connect("memos.db")`, and requests are answered only under this machine's names: "localhost", numeric addresses
-    and `hosts`, so that no web page gets in by a name of its own. A body is at most `max_body` bytes, a model's answer
-    waited for `answer_seconds`. The engine stays open when the app ends.
+    and `hosts`, so that no web page gets in by a name of its own. A body is at most `max_body` bytes, one with files
+    302 MB; a model's answer is waited for `answer_seconds`. The engine stays open when the app ends.
     """
     workers = Workers(engine)
     calls = _Calls(workers, keys, {host.lower() for host in hosts}, max_body, answer_seconds)
@@ -102,8 +106,8 @@ class _Calls(BaseRoute):
             if page is not None:
                 return Reply(200, page, {"content-type": _JSON})
             project = "" if self._keys is None else self._keys.project(asked.headers.get("authorization"))
-            body = b"" if asked.method == "GET" else await self._body(asked)
-            return await self._answer(asked, Request(asked.method, path, body), project)
+            request = Request(asked.method, path) if asked.method == "GET" else await self._request(asked, path)
+            return await self._answer(asked, request, project)
         except Unauthorized as error:
             return _with(refuse(error), **{"www-authenticate": "Token, Bearer"})
         except Refused as error:
@@ -142,23 +146,44 @@ class _Calls(BaseRoute):
             words = "the Host header is no numeric address, not localhost, and not the host that is served: use keys"
             raise _refused(words, 421)
 
-    async def _body(self, asked: Asked) -> bytes:
-        """The body, counted as it comes. JSON alone: other types a web page may send without asking first."""
-        if asked.headers.get("content-type", "").partition(";")[0].strip().lower() != _JSON:
+    async def _request(self, asked: Asked, path: str) -> Request:
+        kind = asked.headers.get("content-type", "")
+        form = takes_form(path, kind)
+        self._check_type(asked, kind, form=form)
+        body = await self._body(asked, max(self._max_body, FILES_BODY) if _is_files(path) else self._max_body)
+        query, headers = (dict(asked.query_params), {"content-type": kind}) if form else ({}, {})
+        return Request(asked.method, path, body, query, headers)
+
+    def _check_type(self, asked: Asked, kind: str, *, form: bool) -> None:
+        """JSON, and where files are added a form; what a web page may send without asking first is refused.
+
+        A browser names the page in Origin; with keys it asks first, since the header for them is none of its own.
+        """
+        if form and (self._keys is not None or "origin" not in asked.headers):
+            return
+        if kind.partition(";")[0].strip().lower() != _JSON:
             raise _refused(f"the body's Content-Type must be {_JSON}", 415, _WRONG_TYPE)
+
+    async def _body(self, asked: Asked, most: int) -> bytes:
+        """The body, counted as it comes."""
         declared = asked.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > self._max_body:
-            raise self._too_large()
+        if declared.isdecimal() and int(declared) > most:
+            raise _too_large(most)
         size, chunks = 0, []
         async for chunk in asked.stream():
             size += len(chunk)
-            if size > self._max_body:
-                raise self._too_large()
+            if size > most:
+                raise _too_large(most)
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _too_large(self) -> Refused:
-        return _refused(f"the body is larger than {self._max_body} bytes: send less at a time", 413, _TOO_LARGE)
+
+def _too_large(most: int) -> Refused:
+    return _refused(f"the body is larger than {most} bytes: send less at a time", 413, _TOO_LARGE)
+
+
+def _is_files(path: str) -> bool:
+    return path.strip("/").endswith(AddKnowledgebaseFile.path)
 
 
 async def _left(asked: Asked) -> None:

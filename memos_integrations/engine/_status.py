@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from memos_integrations.engine._defaults import FACTS, PREFERENCES
-from memos_integrations.engine._queries import FACT, PREFERENCE, Queries
+from memos_integrations.engine._defaults import EVENTS, FACTS, PREFERENCES, TOOLS
+from memos_integrations.engine._queries import EVENT, FACT, PREFERENCE, TOOL, Queries
 from memos_integrations.engine._rows import Task
 from memos_integrations.wire.answers import TaskStatus
 
-TABLES: Final = {FACTS: FACT, PREFERENCES: PREFERENCE}
+TABLES: Final = {FACTS: FACT, PREFERENCES: PREFERENCE, EVENTS: EVENT, TOOLS: TOOL}
 _VERBS: Final = ("added", "updated", "deleted")  # an archived memory counts as deleted: it is found no more
 
 

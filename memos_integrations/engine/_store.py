@@ -95,7 +95,10 @@ class Store(Queries):
         """Everything of `owner`, and itself."""
         self.execute("delete from fact where id >= ? and id < ?", _ids.range_of(owner))
         self.execute("delete from change where task in (select number from task where owner = ?)", (owner,))
-        for table in ("posting", "preference", "message", "task", "conversation"):
+        self.execute(
+            "delete from profile_field where profile in (select number from profile where owner = ?)", (owner,)
+        )
+        for table in ("posting", "preference", "profile", "derived", "message", "task", "conversation"):
             self.execute(f"delete from {table} where owner = ?", (owner,))
         self.execute("delete from owner where number = ?", (owner,))
 
@@ -199,6 +202,14 @@ class Store(Queries):
         self._unindex(fact, words_of)
         self.execute("update fact set archived = 1, updated = ? where id = ?", (now, fact))
 
+    def revive_fact(self, fact: int, words_of: Callable[[str], Sequence[str]], now: int) -> None:
+        """Lets an archived fact be found again."""
+        text, name = self.execute("select text, speaker from fact where id = ?", (fact,)).fetchone()
+        words = words_of(text)
+        found = "update fact set archived = 0, length = ?, updated = ? where id = ?"
+        self.execute(found, (len(words), now, fact))
+        self._index(fact, words, str(name))
+
     def change_preference(self, number: int, text: str, words: Iterable[str], now: int) -> None:
         """Gives a preference other words."""
         changed = "update preference set text = ?, words = ?, updated = ? where number = ?"
@@ -246,7 +257,8 @@ class Store(Queries):
         """Takes out those messages of which no memory is left."""
         forgotten = f"""delete from message where number {LISTED}
             and not exists (select 1 from fact where fact.message = message.number)
-            and not exists (select 1 from preference where preference.message = message.number)"""
+            and not exists (select 1 from preference where preference.message = message.number)
+            and not exists (select 1 from derived where derived.message = message.number)"""
         self.execute(forgotten, (json.dumps(list(messages)),))
 
 

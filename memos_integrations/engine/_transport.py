@@ -8,7 +8,7 @@ from memos_integrations.engine._pieces import Pieces
 from memos_integrations.engine._router import route
 from memos_integrations.engine._workers import CLOSED, Workers
 from memos_integrations.errors import Unreachable
-from memos_integrations.wire.envelope import Reply, Request, Streamed
+from memos_integrations.wire.envelope import Reply, Request, Streamed, told
 
 __all__ = ["AsyncEngineTransport", "EngineTransport"]
 
@@ -41,6 +41,7 @@ class EngineTransport:
     def _routed(self, request: Request, seconds: float) -> Reply | Streamed[Pieces]:
         if self._closed:
             raise Unreachable(CLOSED, sent=False)
+        told(request.progress, len(request.body), len(request.body))
         return route(self._engine, request, seconds=seconds)
 
 
@@ -53,6 +54,7 @@ class AsyncEngineTransport:
     async def send(self, request: Request, seconds: float) -> Reply:
         """The engine's reply. Raises `Unreachable` after `seconds`; the engine may have acted all the same."""
         reply = await self._workers.ask(request, seconds=seconds)
+        told(request.progress, len(request.body), len(request.body))
         if isinstance(reply, Reply):
             return reply
         async with self._workers.streamed(reply.pieces, seconds) as pieces:

@@ -1,5 +1,6 @@
 """What is given to MemOS: turns of conversations, and corrections (contract §2.1, §2.9)."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, cast
 
 from pydantic import model_validator
@@ -8,6 +9,7 @@ from memos_integrations.wire.answers import Added, Answer
 from memos_integrations.wire.call import Call, Id, Ids, Info, Prompts, Texts, Views
 from memos_integrations.wire.checks import Spoken, broken
 from memos_integrations.wire.message import Message, Messages
+from memos_integrations.wire.tokens import ADD
 
 __all__ = ["AddFeedback", "AddMessage"]
 
@@ -19,7 +21,8 @@ class AddMessage(Call[Added]):
     100 characters). At most 40,000 tokens of messages a call. Without `conversation_id` the server makes one
     up and does not tell it, so the turn can't be read back. `async_mode` (server's default: True) False waits
     for the extraction. `allow_memory_view` restricts what is extracted. `custom_extract_prompt` (by view, "image"
-    or "document") holds for this call only. Tokens are counted by the server alone (40013, 40305).
+    or "document") holds for this call only. What has more than 40,000 tokens even by a low estimate raises `Invalid`
+    before it is sent ("too_many_tokens"); the server counts for itself (40013). `add_history` sends any number.
     The API has no idempotency key: after a lost reply the client reads the conversation back, and sends again only
     what is not there. What can't be read back (no `conversation_id`, several users, an agent's memory, more than 50
     messages, no plain text of user or assistant) is sent once: `Unreachable` with `sent` says that it may be there.
@@ -27,6 +30,7 @@ class AddMessage(Call[Added]):
 
     path: ClassVar[str] = "add/message"
     answer: ClassVar[type[Answer]] = Added
+    too_long: ClassVar[int] = 40013
 
     messages: Messages
     user_id: Ids | None = None
@@ -62,6 +66,10 @@ class AddMessage(Call[Added]):
     def agents(self) -> tuple[str, ...]:
         """The agents named, whether as owners or as markers."""
         return _several(self.agent_id)
+
+    def bounded(self) -> tuple[str, int, Iterable[str]]:
+        """The messages' words; images and files are not counted."""
+        return "messages", ADD, (message.words for message in self.turns)
 
     def empty(self) -> Any:
         """An add that was accepted without a word."""

@@ -1,5 +1,6 @@
 """What is asked of MemOS: memories, messages, tasks (contract §2.2 to §2.4, §2.12)."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -8,6 +9,7 @@ from memos_integrations.wire.answers import Answer, Found, Memories, StoredMessa
 from memos_integrations.wire.call import MAX_PAGE, Call, Filtering, Id, Limit, Relativity, Texts, Views
 from memos_integrations.wire.checks import Spoken, broken
 from memos_integrations.wire.filters import OneGroup
+from memos_integrations.wire.tokens import QUERY
 
 __all__ = ["GetMemory", "GetMessage", "GetStatus", "SearchMemory"]
 
@@ -24,6 +26,7 @@ class SearchMemory(Filtering[Found]):
     excludes none. Limits are 0 to 25 a kind (server's default: 9). `relativity` 0..1 is the least similarity
     (MemOS Cloud's default .45, the embedded engine's .2; 0 disables; the two scales are not comparable).
     `include_memory_view`, where given, decides alone; the `include_…` switches are its older form.
+    A query has at most 40,000 tokens (40305); one that has more even by a low estimate raises `Invalid`.
     """
 
     path: ClassVar[str] = "search/memory"
@@ -51,6 +54,10 @@ class SearchMemory(Filtering[Found]):
     def _of_one(self) -> "SearchMemory":
         _one_subject(self)
         return self
+
+    def bounded(self) -> tuple[str, int, Iterable[str]]:
+        """The query."""
+        return "query", QUERY, (self.query,)
 
 
 class GetMessage(Call[StoredMessages]):

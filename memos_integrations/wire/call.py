@@ -1,6 +1,6 @@
 """A call as such: what all endpoints' classes have in common, and the types of their parameters, limits included."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -10,6 +10,7 @@ from memos_integrations.errors import Invalid
 from memos_integrations.wire.answers import Answer
 from memos_integrations.wire.checks import STRICT_ENOUGH, Discreet, Text, invalid, not_blank
 from memos_integrations.wire.filters import Filter, Filters, Scalar
+from memos_integrations.wire.tokens import exceeds
 
 __all__ = [
     "MAX_PAGE",
@@ -67,10 +68,21 @@ class Call(Discreet, Generic[T]):
     """Whether the documented answer comes in the envelope; both are read."""
     asks_model: ClassVar[bool] = False
     """Whether the server asks a model before it answers, which takes its time."""
+    too_long: ClassVar[int] = 40305
+    """The code for more tokens than `bounded` allows (contract §1.4)."""
 
     def target(self) -> str:
         """The path to ask, below the base URL; `path` is what it looks like for any arguments."""
         return self.path
+
+    def parameters(self) -> Mapping[str, str]:
+        """What stands behind the path."""
+        return {}
+
+    @property
+    def content_type(self) -> str:
+        """The body's."""
+        return "application/json"
 
     def body(self) -> bytes:
         """The call as JSON, without what was left None. Raises `Invalid` for text that no JSON can carry."""
@@ -79,6 +91,19 @@ class Call(Discreet, Generic[T]):
         except PydanticSerializationError:
             raise Invalid(f"{type(self).__name__}: holds a value that no JSON can carry", rule="not_json") from None
 
+    def bounded(self) -> tuple[str, int, Iterable[str]] | None:
+        """What may hold so many tokens only (contract §1.5): the field, how many, its texts; None where nothing is."""
+        return None
+
+    def overlong(self) -> Invalid | None:
+        """The error for a call that has more tokens than the API takes, even by a low estimate."""
+        bounded = self.bounded()
+        if bounded is None:
+            return None
+        field, most, texts = bounded
+        given = exceeds(texts, most)
+        return _overlong(self.path, field, given, most) if given else None
+
     def fitted(self, data: Any) -> Any:
         """`data` of a reply in the newest form; where older servers answer in another form, a call overrides it."""
         return data
@@ -86,6 +111,11 @@ class Call(Discreet, Generic[T]):
     def empty(self) -> Any:
         """What an empty 2xx stands for; None where it is no answer."""
         return None
+
+
+def _overlong(path: str, field: str, given: int, most: int) -> Invalid:
+    what = f"{path}: {field} takes at most {most:,} tokens, and has {given:,} by a low estimate"
+    return Invalid(f"{what}: send less, or in several calls (contract §1.5)", field=field, rule="too_many_tokens")
 
 
 class Filtering(Call[T], Generic[T]):

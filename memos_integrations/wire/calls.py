@@ -10,21 +10,55 @@ from memos_integrations.wire.adding import AddFeedback, AddMessage
 from memos_integrations.wire.asking import GetMemory, GetMessage, GetStatus, SearchMemory
 from memos_integrations.wire.by_id import GetMemoryById
 from memos_integrations.wire.call import Call
-from memos_integrations.wire.changing import DeleteMemory
+from memos_integrations.wire.changing import DeleteMemory, UpdateMemory
 from memos_integrations.wire.chat import Chat, StreamChat
+from memos_integrations.wire.knowledge import (
+    AddKnowledgebaseFile,
+    CreateKnowledgebase,
+    DeleteKnowledgebase,
+    DeleteKnowledgebaseFile,
+    GetKnowledgebaseFile,
+)
+from memos_integrations.wire.profiles import (
+    AddProfileTemplate,
+    BindProfileTemplate,
+    DeleteProfile,
+    DeleteProfileTemplate,
+    EditProfile,
+    GetProfileTemplate,
+    ListProfileTemplate,
+    UpdateProfileTemplate,
+)
+from memos_integrations.wire.stateless import ExtractMemory, Rerank
 
 __all__ = [
     "CALLS",
     "AddFeedback",
+    "AddKnowledgebaseFile",
     "AddMessage",
+    "AddProfileTemplate",
+    "BindProfileTemplate",
     "Chat",
+    "CreateKnowledgebase",
+    "DeleteKnowledgebase",
+    "DeleteKnowledgebaseFile",
     "DeleteMemory",
+    "DeleteProfile",
+    "DeleteProfileTemplate",
+    "EditProfile",
+    "ExtractMemory",
+    "GetKnowledgebaseFile",
     "GetMemory",
     "GetMemoryById",
     "GetMessage",
+    "GetProfileTemplate",
     "GetStatus",
+    "ListProfileTemplate",
+    "Rerank",
     "SearchMemory",
     "StreamChat",
+    "UpdateMemory",
+    "UpdateProfileTemplate",
 ]
 
 CALLS: Mapping[str, type[Call[Any]]] = {
@@ -38,6 +72,22 @@ CALLS: Mapping[str, type[Call[Any]]] = {
         GetStatus,
         GetMemoryById,
         AddFeedback,
+        UpdateMemory,
+        ExtractMemory,
+        Rerank,
+        AddProfileTemplate,
+        ListProfileTemplate,
+        GetProfileTemplate,
+        UpdateProfileTemplate,
+        DeleteProfileTemplate,
+        BindProfileTemplate,
+        EditProfile,
+        DeleteProfile,
+        CreateKnowledgebase,
+        DeleteKnowledgebase,
+        AddKnowledgebaseFile,
+        GetKnowledgebaseFile,
+        DeleteKnowledgebaseFile,
         Chat,
     )
 }

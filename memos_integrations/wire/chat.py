@@ -1,5 +1,6 @@
 """The chat calls: recall, prompt, model and write-back in one (contract §2.8)."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from memos_integrations.wire.answers import Answer, ChatAnswer
 from memos_integrations.wire.call import Filtering, Id, Info, Limit, Relativity, Texts
 from memos_integrations.wire.checks import Spoken, Text
 from memos_integrations.wire.filters import OneGroup
+from memos_integrations.wire.tokens import ANSWER
 
 __all__ = ["Chat", "StreamChat"]
 
@@ -44,6 +46,10 @@ class _Chatting(Filtering[T], Generic[T]):
     async_mode: bool | None = None
     source: str | None = None
 
+    def bounded(self) -> tuple[str, int, Iterable[str]]:
+        """The query; what else the model reads is the server's to count (40303)."""
+        return "query", ANSWER, (self.query,)
+
 
 class Chat(_Chatting[ChatAnswer]):
     """Answer a user with what is remembered (`POST chat`, contract §2.8), in one call.
@@ -52,8 +58,9 @@ class Chat(_Chatting[ChatAnswer]):
     search_memory. Model: `model_name` (MemOS Cloud's default: qwen2.5-72b-instruct; names count in any case),
     `temperature` 0..2 (.7), `top_p` 0..1 (.95), `max_tokens` (8,192), and `system_prompt`, where `{memories}` stands
     for what was recalled. Writing: `add_message_on_answer` (True) stores question and answer; `agent_id`, `app_id`,
-    `tags`, `info`, `allow_public`, `allow_knowledgebase_ids` and `async_mode` go with that. A query is at most 8,000
-    tokens, counted by the server. Never repeated after a lost reply, since the turn may have been stored.
+    `tags`, `info`, `allow_public`, `allow_knowledgebase_ids` and `async_mode` go with that. A query has at most 8,000
+    tokens (40305); more even by a low estimate raises `Invalid`. Never repeated after a lost reply, since the turn may
+    have been stored.
     """
 
 

@@ -80,6 +80,10 @@ def code_of(field: str, rule: str) -> int:
         return 40012
     if field.partition(".")[0] == "filter":
         return 40000  # contract §5, whatever is wrong with it
+    if field == "file" and rule == "too_long":
+        return 50103
+    if field.startswith("file.") and rule == "string_too_long":
+        return 50104
     return _EMPTY_RULES.get(rule, 40000)
 
 

@@ -1,6 +1,7 @@
 """What crosses the wire, as values; who carries it, as protocols; and the way from bytes to answers and back."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -14,22 +15,40 @@ from memos_integrations.wire.answers import Added, Answer
 from memos_integrations.wire.call import Call
 from memos_integrations.wire.codes import FINE, code_of, error_class
 
-__all__ = ["AsyncTransport", "Reply", "Request", "Streamed", "Transport", "read", "refuse", "request", "write"]
+__all__ = [
+    "AsyncTransport",
+    "Progress",
+    "Reply",
+    "Request",
+    "Streamed",
+    "Transport",
+    "read",
+    "refuse",
+    "request",
+    "told",
+    "write",
+]
 
 T = TypeVar("T")
 Body_co = TypeVar("Body_co", covariant=True)
+_logger = logging.getLogger(__name__)
+Progress = Callable[[int, int], None]
 _MAX_WORDS = 500  # characters of a server's message that an error carries
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked: `path` is relative to the base URL ("search/memory"), `body` JSON."""
+    """What is asked: `path` is relative to the base URL ("search/memory"), `body` JSON, or a form of files.
+
+    `progress` is told how many bytes of the body were sent, and how many there are.
+    """
 
     method: str
     path: str
     body: bytes = field(default=b"", repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    progress: Progress | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +112,27 @@ class _Envelope(BaseModel, Generic[T]):
     data: T | None = None
 
 
-def request(call: Call[Any]) -> Request:
-    """`call` as it crosses the wire. Raises `Invalid` for text that no JSON can carry."""
+def request(call: Call[Any], progress: Progress | None = None) -> Request:
+    """`call` as it crosses the wire, told of to `progress`.
+
+    Raises `Invalid` for text that no JSON can carry, and for too much of it.
+    """
+    if error := call.overlong():
+        raise error
     if call.method == "GET":
         return Request(call.method, call.target())
-    return Request(call.method, call.target(), call.body(), headers={"content-type": "application/json"})
+    headers = {"content-type": call.content_type}
+    return Request(call.method, call.target(), call.body(), call.parameters(), headers, progress)
+
+
+def told(progress: Progress | None, sent: int, whole: int) -> None:
+    """Tells `progress`; what it raises must not end what it watches, and is logged by its kind."""
+    if progress is None:
+        return
+    try:
+        progress(sent, whole)
+    except Exception as error:  # noqa: BLE001 - the caller's own
+        _logger.warning("on_progress raised %s", type(error).__name__)
 
 
 def read(call: Call[T], reply: Reply) -> T:

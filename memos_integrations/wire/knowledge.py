@@ -1,15 +1,20 @@
 """Knowledge bases: documents and skills that belong to the project, not to one user (contract §2.13)."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
-from pydantic import Field, model_serializer, model_validator
+from pydantic import Field, PrivateAttr, model_serializer, model_validator
 
 from memos_integrations.wire.answers import Answer, Deleted, Several
 from memos_integrations.wire.call import Call, Id, Texts
 from memos_integrations.wire.checks import STRICT_ENOUGH, Discreet, Spoken, broken
+from memos_integrations.wire.form import content_type, write_form
 
 __all__ = [
+    "MAX_FILES",
+    "MAX_FILE_BYTES",
+    "MAX_TOTAL_BYTES",
     "AddKnowledgebaseFile",
     "CreateKnowledgebase",
     "DeleteKnowledgebase",
@@ -21,10 +26,13 @@ __all__ = [
     "KnowledgebaseFile",
     "KnowledgebaseFiles",
     "NewFile",
+    "UploadKnowledgebaseFile",
 ]
 
 FileKind = Literal["document", "skill"]
 MAX_FILES = 20  # §1.5: files a request
+MAX_FILE_BYTES = 100 << 20  # §1.5: a file
+MAX_TOTAL_BYTES = 300 << 20  # §1.5: all files of a request
 MAX_CONTENT = 140 << 20  # characters: 100 MB (§1.5) in base64, and some room
 
 
@@ -35,7 +43,10 @@ class KnowledgebaseCreated(Answer):
 
 
 class KnowledgebaseFile(Answer):
-    """A file: `status` is running, completed or failed. Its size: `sizeMB` where it was added, else `size`, in text."""
+    """A file: `status` is running, completed or failed. Its size: `sizeMB` where it was added, else `size`, in text.
+
+    `reason` is the embedded engine's own: why a file failed.
+    """
 
     id: str
     type: str | None = None
@@ -43,6 +54,7 @@ class KnowledgebaseFile(Answer):
     sizeMB: float | None = None  # noqa: N815 - the wire's name
     size: str | None = None
     status: str | None = None
+    reason: str | None = None
 
 
 class FilesAdded(Answer):
@@ -95,6 +107,10 @@ class DeleteKnowledgebase(Call[Deleted]):
     delete_all: bool | None = None
 
 
+Held = Annotated[bytes, Field(min_length=1, max_length=MAX_FILE_BYTES)]
+"""What a file holds: at most 100 MB (contract §1.5)."""
+
+
 class NewFile(Discreet):
     """A file to be added: `content` is its bytes in base64, a data URL, or a web address that MemOS fetches.
 
@@ -110,8 +126,6 @@ class NewFile(Discreet):
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     NewFiles = Sequence[NewFile | Mapping[str, object]]
 else:
     NewFiles = Annotated[tuple[NewFile, ...], Field(min_length=1, max_length=MAX_FILES)]
@@ -129,6 +143,50 @@ class AddKnowledgebaseFile(Call[FilesAdded]):
 
     knowledgebase_id: Spoken
     file: NewFiles
+
+    @property
+    def given(self) -> tuple[NewFile, ...]:
+        """The files as what they are at run time."""
+        return cast("tuple[NewFile, ...]", self.file)
+
+
+class UploadKnowledgebaseFile(Call[FilesAdded]):
+    """Add files as a multipart form (`POST add/knowledgebase-file`, contract §2.13): no third is lost to base64.
+
+    `files` are names and what they hold; `type` is document (server's default) or skill. Limits are those of
+    `AddKnowledgebaseFile`, and a lost reply may have added them, as there.
+    """
+
+    path: ClassVar[str] = AddKnowledgebaseFile.path
+    answer: ClassVar[type[Answer]] = FilesAdded
+
+    knowledgebase_id: Spoken
+    files: Annotated[tuple[tuple[Spoken, Held], ...], Field(min_length=1, max_length=MAX_FILES)]
+    type: FileKind | None = None
+    _form: bytes | None = PrivateAttr(default=None)
+    _boundary: str = PrivateAttr(default_factory=lambda: uuid.uuid4().hex)
+
+    @model_validator(mode="after")
+    def _within_limits(self) -> "UploadKnowledgebaseFile":
+        if sum(len(data) for _, data in self.files) > MAX_TOTAL_BYTES:
+            raise broken("files", "hold more than 300 MB together: upload fewer at a time (contract §1.5)")
+        return self
+
+    def parameters(self) -> Mapping[str, str]:
+        """Which knowledge base, and which kind of files."""
+        given = {"knowledgebase_id": self.knowledgebase_id, "type": self.type}
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def content_type(self) -> str:
+        """A form's, with what divides its parts."""
+        return content_type(self._boundary)
+
+    def body(self) -> bytes:
+        """The form, made once: it may be large, and is sent again by a further try."""
+        if self._form is None:
+            self._form = write_form(self.files, self._boundary)
+        return self._form
 
 
 class GetKnowledgebaseFile(Call[KnowledgebaseFiles]):

@@ -82,6 +82,13 @@ class Message(Discreet):
             return self.content or ""
         return "\n".join(p.text for p in self.content if isinstance(p, Part) and p.type == "text" and p.text)
 
+    @property
+    def words(self) -> str:
+        """All of it that a model reads as text: its text, and what it calls tools with."""
+        calls = (call for call in self.tool_calls or () if isinstance(call, ToolCall))
+        asked = [f"{call.function.name} {call.function.arguments}" for call in calls]
+        return "\n".join([self.text, *asked]) if asked else self.text
+
 
 # A field's type is the parameter's type, so a wider one for the caller is said here, once, to the checkers only.
 if TYPE_CHECKING:

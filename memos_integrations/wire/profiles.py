@@ -1,9 +1,10 @@
 """Profiles: what is known of a user or an agent, in the fields of a template (contract §2.14)."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticSerializationError, to_json
 
 from memos_integrations.wire.answers import Answer, Deleted, Members, Several, Time, Updated
 from memos_integrations.wire.call import Call, Id, Texts
@@ -22,9 +23,11 @@ __all__ = [
     "ProfileTemplate",
     "ProfileTemplateAdded",
     "ProfileTemplateDeleted",
+    "ProfileTemplateSummary",
     "ProfileTemplateUpdated",
     "ProfileTemplates",
     "UpdateProfileTemplate",
+    "is_leaf",
     "leaves",
 ]
 
@@ -35,8 +38,11 @@ _LEAF = frozenset({"value", "algorithm_updatable"})
 
 
 def is_leaf(node: Mapping[str, Any]) -> bool:
-    """Whether a node of a tree is a field: `{"value": text, "algorithm_updatable": bool}`."""
-    return bool(node) and set(node) <= _LEAF and not any(isinstance(value, Mapping) for value in node.values())
+    """Whether a node of a tree is a field: `{"value": text, "algorithm_updatable": bool}`, or one of the two.
+
+    A name below which there are more may be "value", too: what it stands for is an object then.
+    """
+    return any(name in node and not isinstance(node[name], Mapping) for name in _LEAF)
 
 
 def leaves(tree: Mapping[str, Any], above: str = "") -> dict[str, Mapping[str, Any]]:
@@ -48,31 +54,55 @@ def leaves(tree: Mapping[str, Any], above: str = "") -> dict[str, Mapping[str, A
     return found
 
 
-def _checked_tree(tree: Mapping[str, Any]) -> Mapping[str, Any]:
-    if not tree:
+def _checked_tree(tree: Mapping[Any, Any]) -> dict[str, Any]:
+    """The tree in plain objects. Nulls in it are as good as absent, as they are elsewhere in a call."""
+    checked = _level(tree, 1)
+    if not checked:
         raise broken("too_short", "a tree has at least one field")
-    _check_level(tree, 1)
-    return tree
+    try:
+        to_json(checked)
+    except PydanticSerializationError:
+        raise broken("string_unicode", "holds half a surrogate pair, which no JSON can carry") from None
+    return checked
 
 
-def _check_level(tree: Mapping[str, Any], level: int) -> None:
+def _level(tree: Mapping[Any, Any], level: int) -> dict[str, Any]:
     if level > MAX_DEPTH:
         raise broken("depth", f"a tree is at most {MAX_DEPTH} levels deep (contract §1.5)")
-    for name, node in tree.items():
-        if not name.strip() or "." in name:
-            raise broken("name", "names in a tree are not blank and hold no dot, which joins them to paths")
-        if not isinstance(node, Mapping) or not node:
-            raise broken("node", 'each name stands for names below it, or for {"value": text} (contract §2.14)')
-        if not is_leaf(node):
-            _check_level(node, level + 1)
-        elif not isinstance(node.get("value", ""), str) or not isinstance(node.get("algorithm_updatable", True), bool):
-            raise broken("leaf", "a field's value is text, and algorithm_updatable true or false (contract §2.14)")
+    if not all(isinstance(name, str) and name.strip() and "." not in name for name in tree):
+        raise broken("name", "names in a tree are text, not blank, and hold no dot, which joins them to paths")
+    return {name: _node(node, level) for name, node in tree.items() if node is not None}
+
+
+def _node(node: Any, level: int) -> dict[str, Any]:
+    told = {name: part for name, part in node.items() if part is not None} if isinstance(node, Mapping) else {}
+    if not told:
+        raise broken("node", 'each name stands for names below it, or for {"value": text} (contract §2.14)')
+    if not is_leaf(told):
+        return _level(told, level + 1)
+    if not set(told) <= _LEAF:
+        raise broken("leaf", "a field holds value and algorithm_updatable, and nothing else (contract §2.14)")
+    if not isinstance(told.get("value", ""), str) or not isinstance(told.get("algorithm_updatable", True), bool):
+        raise broken("leaf", "a field's value is text, and algorithm_updatable true or false (contract §2.14)")
+    return told
+
+
+def _described() -> dict[str, Any]:
+    """What a tree looks like, as JSON Schema."""
+    members = {"value": {"type": "string"}, "algorithm_updatable": {"type": "boolean"}}
+    leaf = {"type": "object", "properties": members, "minProperties": 1, "additionalProperties": False}
+    schema: dict[str, Any] = leaf
+    for _ in range(MAX_DEPTH):
+        below = schema if schema is leaf else {"anyOf": [leaf, schema]}
+        names = {"pattern": r"^[^.]*[^.\s][^.]*$"}
+        schema = {"type": "object", "minProperties": 1, "propertyNames": names, "additionalProperties": below}
+    return schema
 
 
 if TYPE_CHECKING:
     Tree = Mapping[str, Any]
 else:
-    Tree = Annotated[dict[str, Any], AfterValidator(_checked_tree)]
+    Tree = Annotated[dict[Any, Any], AfterValidator(_checked_tree), WithJsonSchema(_described())]
 
 
 class ProfileTemplateAdded(Answer):
@@ -81,8 +111,8 @@ class ProfileTemplateAdded(Answer):
     profile_template_id: str
 
 
-class ProfileTemplate(Answer):
-    """A template: a named tree, whose fields are told in `metadata` where one template is asked for."""
+class ProfileTemplateSummary(Answer):
+    """A template without its tree; `instance_count` says how many profiles are made from it."""
 
     profile_template_id: str
     name: str | None = None
@@ -90,13 +120,18 @@ class ProfileTemplate(Answer):
     instance_count: int | None = None
     create_time: Time = None
     update_time: Time = None
+
+
+class ProfileTemplate(ProfileTemplateSummary):
+    """A template: a named tree, which is told in `metadata`."""
+
     metadata: Members = Field(default_factory=dict)
 
 
 class ProfileTemplates(Answer):
-    """One page of templates, newest first."""
+    """One page of templates, newest first, without their trees."""
 
-    profile_templates: Several[ProfileTemplate] = ()
+    profile_templates: Several[ProfileTemplateSummary] = ()
     total: int | None = None
     current: int | None = None
     size: int | None = None
@@ -188,25 +223,27 @@ class DeleteProfileTemplate(Call[ProfileTemplateDeleted]):
     profile_template_id: Spoken
 
 
-class Binding(Discreet):
-    """A template for a user or an agent: exactly one of the two."""
-
-    model_config = STRICT_ENOUGH
+class _OfOneProfile(Discreet):
+    """Which profile: of which template, and whose."""
 
     profile_template_id: Spoken
     user_id: Id | None = None
     agent_id: Id | None = None
 
     @model_validator(mode="after")
-    def _of_one(self) -> "Binding":
+    def _of_one(self) -> "_OfOneProfile":
         if (self.user_id is None) == (self.agent_id is None):
             raise broken("subject", "give exactly one of user_id and agent_id (contract §2.14)")
         return self
 
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+class Binding(_OfOneProfile):
+    """A template for a user or an agent: exactly one of the two."""
 
+    model_config = STRICT_ENOUGH
+
+
+if TYPE_CHECKING:
     Bindings = Sequence[Binding | Mapping[str, object]]
 else:
     Bindings = Annotated[tuple[Binding, ...], Field(min_length=1, max_length=MAX_BOUND)]
@@ -224,19 +261,10 @@ class BindProfileTemplate(Call[Updated]):
 
     bind_list: Bindings
 
-
-class _OfOneProfile(Discreet):
-    """Which profile: of which template, and whose."""
-
-    profile_template_id: Spoken
-    user_id: Id | None = None
-    agent_id: Id | None = None
-
-    @model_validator(mode="after")
-    def _of_one(self) -> "_OfOneProfile":
-        if (self.user_id is None) == (self.agent_id is None):
-            raise broken("subject", "give exactly one of user_id and agent_id (contract §2.14)")
-        return self
+    @property
+    def bindings(self) -> Sequence[Binding]:
+        """The list as what it is at run time."""
+        return cast("Sequence[Binding]", self.bind_list)
 
 
 class EditProfile(_OfOneProfile, Call[Updated]):

@@ -1,7 +1,7 @@
 """What MemOS works out and keeps nothing of: extraction and reranking (contract §2.10, §2.11)."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field, model_validator
 
@@ -9,9 +9,9 @@ from memos_integrations.wire.answers import Answer, Members, Several, Words
 from memos_integrations.wire.call import Call, Texts
 from memos_integrations.wire.checks import Spoken, broken
 from memos_integrations.wire.message import Message, Messages
+from memos_integrations.wire.tokens import ANSWER
 
 __all__ = ["ExtractMemory", "Extracted", "ExtractedFact", "ExtractedPreference", "Ranked", "Rerank", "Reranked"]
-
 
 ExtractionType = Literal["memory", "preference"]
 
@@ -71,6 +71,15 @@ class ExtractMemory(Call[Extracted]):
                 )
         return self
 
+    @property
+    def turns(self) -> tuple[Message, ...]:
+        """The messages as what they are at run time."""
+        return cast("tuple[Message, ...]", self.messages)
+
+    def bounded(self) -> tuple[str, int, Iterable[str]]:
+        """The messages' words."""
+        return "messages", ANSWER, (message.words for message in self.turns)
+
 
 class Ranked(Answer):
     """A document and its bearing on the query, 0..1; `index` is its place among those given."""
@@ -110,6 +119,10 @@ class Rerank(Call[Reranked]):
     documents: Annotated[Texts, Field(min_length=1)]
     model: Spoken | None = None
     top_n: Annotated[int, Field(ge=1)] | None = None
+
+    def bounded(self) -> tuple[str, int, Iterable[str]]:
+        """The documents."""
+        return "documents", ANSWER, self.documents
 
     def fitted(self, data: Any) -> Any:
         """The results best first, whoever ordered them."""

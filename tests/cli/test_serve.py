@@ -123,7 +123,7 @@ def test_it_is_announced_and_serves_the_file(path: Path) -> None:
 def test_a_signal_ends_it_with_everything_done_that_was_accepted(path: Path, number: int) -> None:
     with serving(path) as server:
         with server.client() as client:
-            messages = [{"role": "user", "content": f"{SAID * 20} It is day {n}."} for n in range(400)]
+            messages = [{"role": "user", "content": f"{SAID * 7} It is day {n}."} for n in range(400)]
             tasks = [client.add_message(messages=messages, user_id=user).task_id for user in ("ada", "bob", "eve")]
         assert server.end(number) == (0, "")
     assert running(path) == 0

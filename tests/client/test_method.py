@@ -11,7 +11,8 @@ from memos_integrations.wire.calls import CALLS, GetMemoryById, SearchMemory
 from tests.client.server import Server, ok
 
 METHODS = {
-    "get_memory_by_id" if path == GetMemoryById.path else path.replace("/", "_"): call for path, call in CALLS.items()
+    "get_memory_by_id" if path == GetMemoryById.path else path.replace("/", "_").replace("-", "_"): call
+    for path, call in CALLS.items()
 }
 NAMES = sorted(METHODS)
 

@@ -169,7 +169,7 @@ def test_relativity_cuts_and_limits_limit(memos: Caller) -> None:
         "My tea: 🍵 and 🧋 daily",
         "我喜欢喝绿茶，also green tea in Lyon",
         "tea\x00with\x07control\x1bcharacters\u2028and lines",
-        "tea " + "very " * 60_000 + "long",
+        "tea " + "very " * 30_000 + "long",
         "tea </memories> {x} %s '; drop table posting; --",
         "ｔｅａ ﬁrst: ٣ cups, e\u0301te\u0301",
     ],

@@ -19,7 +19,7 @@ def history(talk: Talk, conversation: str = "c") -> list[object]:
 def test_the_status_names_what_was_added_updated_and_archived(talk: Talk) -> None:
     talk.add("I live in Lyon.", "I like jazz.")
     before = {fact.memory_value: fact.id for fact in talk.page().memory_detail_list}
-    (liking,) = talk.page().preference_detail_list
+    (liking,), (event,) = talk.page().preference_detail_list, talk.page().event_detail_list
     told = status(talk, feed(talk, "I live in Nantes, not Lyon. I no longer like jazz. I like tea."))
     after = {fact.memory_value: fact.id for fact in talk.page().memory_detail_list}
     (tea,) = [each.id for each in talk.page().preference_detail_list if "tea" in each.preference]
@@ -29,7 +29,10 @@ def test_the_status_names_what_was_added_updated_and_archived(talk: Talk) -> Non
             "detail_factual": {"memory_ids": [after["I no longer like jazz. I like tea."]]},
             "preference": {"memory_ids": [tea]},
         },
-        "updated": {"detail_factual": {"memory_ids": [before["I live in Lyon."]]}},
+        "updated": {
+            "detail_factual": {"memory_ids": [before["I live in Lyon."]]},
+            "event": {"memory_ids": [event.id]},
+        },
         "deleted": {
             "detail_factual": {"memory_ids": [before["I like jazz."]]},
             "preference": {"memory_ids": [liking.id]},

@@ -171,7 +171,8 @@ def test_no_reply_and_no_log_holds_what_was_sent(talk: Talk, path: str, caplog: 
         for name in CALLS[path].model_fields:
             for value in (MARKER, [MARKER], {"x": MARKER}, {"and": [{"tags": [MARKER]}]}):
                 reply = ask(talk.engine, path, {"user_id": "u", "query": "q", "task_id": "t", name: value})
-                assert MARKER not in reply.body.decode() or json.loads(reply.body)["code"] == 0
+                answered = json.loads(reply.body).get("code", 0) == 0  # a reranking has no envelope
+                assert MARKER not in reply.body.decode() or answered
     assert MARKER not in caplog.text
 
 

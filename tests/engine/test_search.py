@@ -122,11 +122,13 @@ def test_originals_come_with_sources(talk: Talk) -> None:
     assert talk.search("trains").memory_detail_list[0].sources == ()
 
 
-def test_knowledge_bases_are_not_linked(talk: Talk) -> None:
-    with pytest.raises(BadRequest) as caught:
-        talk.search("x", knowledgebase_ids=["all"])
-    assert caught.value.code == 50123
-    assert talk.search("x", knowledgebase_ids=[]).memory_detail_list == ()
+def test_knowledge_bases_that_are_not_linked(talk: Talk) -> None:
+    for named in (["nobody's"], ["all", "nobody's"]):
+        with pytest.raises(BadRequest) as caught:
+            talk.search("x", knowledgebase_ids=named)
+        assert caught.value.code == 50123
+    for none in ([], ["all"]):
+        assert talk.search("x", knowledgebase_ids=none).memory_detail_list == ()
 
 
 def test_common_words_only_add_to_what_rare_ones_found(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:

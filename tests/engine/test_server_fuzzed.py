@@ -24,6 +24,7 @@ from memos_integrations.engine._keys import Keys
 from memos_integrations.engine._server import make_app
 from memos_integrations.wire.answers import Answer
 from memos_integrations.wire.calls import CALLS
+from memos_integrations.wire.form import FORM
 from tests.engine.models import Scripted
 from tests.serving import served
 
@@ -33,6 +34,10 @@ EXAMPLES = 20
 SAID: Any = [{"role": "user", "content": "I moved to Lyon. I like trains, and I avoid planes."}]
 SELECTING = ("agent_id", "app_id", "filter", "knowledgebase_ids", "memory_ids", "user_ids")
 OPERATIONS = [*sorted(CALLS), "health"]
+TREE: Any = {"Basics": {"City": {"value": "Lyon"}}}
+DELETING = {"/delete/memory", "/delete/profile", "/delete/profile_template"}
+DELETING |= {"/delete/knowledgebase", "/delete/knowledgebase-file"}  # after each, all is made anew
+FILE: Any = [{"name": "a.md", "content": "SGk="}]
 READ = {"health", "get/memory/{memory_id}"}  # by GET, without anything that could be wrong
 
 
@@ -67,10 +72,35 @@ class Fuzzing:
                     "data"
                 ]
                 self.known.setdefault("task_id", told.get("task_id", ""))
+            self.known |= {"profile_template_id": self.bound(session)}
+            self.known["knowledgebase_id"], self.file = self.based(session)
         self.known |= {"user_id": "u", "conversation_id": "c", "memory_id": told["memory_detail_list"][0]["id"]}
+
+    def bound(self, session: requests.Session) -> str:
+        """A profile template of which the user has a profile."""
+        asked = {"name": "Person", "metadata": TREE}
+        added = session.post(f"{self.address}/add/profile_template", json=asked, headers=self.headers, timeout=10)
+        template: str = added.json()["data"]["profile_template_id"]
+        bind = {"bind_list": [{"profile_template_id": template, "user_id": "u"}]}
+        session.post(f"{self.address}/bind/profile_template", json=bind, headers=self.headers, timeout=10)
+        return template
+
+    def based(self, session: requests.Session) -> tuple[str, str]:
+        """A knowledge base, and a file in it."""
+        ids: list[str] = []
+        for path, body in (
+            ("create/knowledgebase", {"knowledgebase_name": "b"}),
+            ("add/knowledgebase-file", {"file": FILE}),
+        ):
+            asked = {**body, "knowledgebase_id": ids[0] if ids else None}
+            told = session.post(f"{self.address}/{path}", json=asked, headers=self.headers, timeout=10).json()["data"]
+            ids.append(told["id"] if isinstance(told, dict) else told[0]["id"])
+        return ids[0], ids[1]
 
     def fitted(self, case: Case[Any]) -> None:
         """Names what is there, so that answers are more than empty."""
+        if case.operation.path in DELETING:
+            self.fill()
         for members in (case.body, case.path_parameters):
             if isinstance(members, dict):
                 members |= {name: value for name, value in self.known.items() if isinstance(members.get(name), str)}
@@ -79,8 +109,25 @@ class Fuzzing:
                 case.body.pop(name, None)
             # Where these are not asked for, they are as good as absent.
             case.body.update({"user_id": "u", "messages": SAID})
-            if case.operation.path == "/delete/memory":
-                self.fill()
+            if case.operation.path == "/bind/profile_template":
+                case.body["bind_list"] = [{"profile_template_id": self.known["profile_template_id"], "user_id": "u"}]
+            if case.operation.path == "/add/knowledgebase-file":
+                self.fit_files(case)
+            if case.operation.path == "/get/knowledgebase-file":
+                case.body.pop("file_ids", None)
+                case.body["knowledgebase_id"] = self.known["knowledgebase_id"]
+            if case.operation.path == "/delete/knowledgebase-file":
+                case.body["file_ids"] = [self.file]
+            if case.operation.path == "/edit/profile":
+                case.body |= {"metadata": TREE, "remove_fields": None}
+
+    def fit_files(self, case: Case[Any]) -> None:
+        """Files that can be read, as JSON or as a form."""
+        if case.media_type == FORM:
+            case.query["knowledgebase_id"] = self.known["knowledgebase_id"]
+            case.query.pop("type", None)
+        else:
+            case.body = {"knowledgebase_id": self.known["knowledgebase_id"], "file": FILE}
 
     def run(self, path: str, mode: GenerationMode) -> Counter[int]:
         """Asks for one operation, and counts the codes of the answers. Raises what does not conform."""

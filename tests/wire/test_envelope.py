@@ -14,12 +14,9 @@ from memos_integrations.wire.answers import Added, Answer, Deleted, Fact, Found,
 from memos_integrations.wire.call import Call
 from memos_integrations.wire.calls import (
     CALLS,
-    AddFeedback,
     AddMessage,
-    Chat,
     DeleteMemory,
     GetMemory,
-    GetMemoryById,
     GetMessage,
     GetStatus,
     SearchMemory,
@@ -264,19 +261,10 @@ def test_a_broken_argument_has_its_code(field: str, rule: str, code: int) -> Non
 
 @given(st.binary(max_size=200), st.integers(100, 599), st.sampled_from(sorted(CALLS)))
 def test_no_bytes_raise_anything_but_our_errors(body: bytes, status: int, path: str) -> None:
-    calls: dict[str, Call[Any]] = {
-        "add/message": ADD,
-        "search/memory": SEARCH,
-        "get/status": STATUS,
-        "delete/memory": DeleteMemory(user_id="u"),
-        "get/memory": GetMemory(user_id="u"),
-        "get/message": GetMessage(user_id="u", conversation_id="c"),
-        "get/memory/{memory_id}": GetMemoryById(memory_id="m"),
-        "add/feedback": AddFeedback(user_id="u", feedback_content="no"),
-        "chat": Chat(user_id="u", conversation_id="c", query="q"),
-    }
+    members: dict[str, Any] = dict.fromkeys(CALLS[path].model_fields, "x")
+    call = CALLS[path].model_construct(**members)
     with suppress(MemOSError):
-        read(calls[path], Reply(status, body))
+        read(call, Reply(status, body))
 
 
 def test_no_content_of_an_answer_shows_in_a_repr_or_an_error() -> None:
@@ -299,6 +287,8 @@ def _items(answer: type[Answer], mark: str) -> list[Answer]:
     )
     words = ("memory_key", "memory_value", "preference", "reasoning", "experience", "tool_value", "memory", "event_key")
     everything |= dict.fromkeys(words, mark) | {"tags": [mark], "sources": [{"x": mark}], "info": {"x": mark}}
+    template = {"profile_template_id": mark, "name": mark, "metadata": {mark: {"value": mark}}}
+    everything |= {**template, "profile_template": template, "profile_templates": [template]}
     lists = {name: [everything] for name in answer.model_fields if name.endswith("_list")}
     whole = answer.model_validate({**everything, **lists})
     return [whole, *(getattr(whole, name)[0] for name in lists if isinstance(getattr(whole, name)[0], Answer))]
