@@ -41,8 +41,8 @@ _TIMES: Final = (
         "(?:大前天|大后天|前天|昨天|今天|明天|后天|昨晚|今晚|明晚|今早|去年|今年|明年|前年|后年)(?:早上|上午|中午|下午|晚上)?"
         "|(?:上个?|这个?|下个?)(?:周[一二三四五六日天]?|星期[一二三四五六日天]?|月|季度)"
         "|(?:\\d{4}年)?\\d{1,2}月(?:\\d{1,2}[日号])?|\\d{4}年"
-        "|[\\d一二三四五六七八九十两几]+(?:分钟|小时|天|周|个月|年)(?:前|后)"
-        "|(?:早上|上午|中午|下午|晚上)?[\\d一二三四五六七八九十两]+点(?:半|\\d{1,2}分)?"
+        "|(?<![\\d一二三四五六七八九十两几])[\\d一二三四五六七八九十两几]{1,6}(?:分钟|小时|天|周|个月|年)(?:前|后)"
+        "|(?:早上|上午|中午|下午|晚上)?(?<![\\d一二三四五六七八九十两])[\\d一二三四五六七八九十两]{1,3}点(?:半|\\d{1,2}分)?"
     ),
 )
 _NAME: Final = r"[A-Z][\w'’-]*"
@@ -81,16 +81,13 @@ def happened(text: str) -> list[Happened]:
 
 
 def _times(sentence: str) -> tuple[str, ...]:
-    spans = sorted((match.span() for form in _TIMES for match in form.finditer(sentence)), key=_longest_first)
-    kept = list[tuple[int, int]]()
-    for start, end in spans:
-        if all(end <= first or last <= start for first, last in kept):
-            kept.append((start, end))
-    return tuple(dict.fromkeys(sentence[start:end] for start, end in sorted(kept)))
-
-
-def _longest_first(span: tuple[int, int]) -> tuple[int, int]:
-    return span[0] - span[1], span[0]
+    spans = (match.span() for form in _TIMES for match in form.finditer(sentence))
+    kept, last = list[str](), 0
+    for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):  # of those that overlap the first, in full
+        if start >= last:
+            kept.append(sentence[start:end])
+            last = end
+    return tuple(dict.fromkeys(kept))
 
 
 def _places(sentence: str) -> tuple[str, ...]:

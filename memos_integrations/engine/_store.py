@@ -23,6 +23,14 @@ SWEPT_AT_ONCE: Final = 32 << 20
 SWEPT_AT_CLOSING: Final = 256 << 20
 """Bytes of a file that is swept when it is closed, in about three seconds; a larger one goes on owing it."""
 
+_RANKED_BY_WORDS: Final = {
+    "preference": "text",
+    "derived": "text",
+    "skill": """json_extract(body, '$.name') || '\n' || json_extract(body, '$.description') || '\n'
+        || json_extract(body, '$.procedure')""",
+}
+"""The tables that are ranked by their column `words`, and what the words are of."""
+
 
 class Store(Queries):
     """The engine's file, in the engine's own terms."""
@@ -73,9 +81,10 @@ class Store(Queries):
                 (len(part.words), part.asks, part.timed, fact),
             )
             self._index(fact, part.words, name)
-        for number, text in self.execute("select number, text from preference").fetchall():
-            words = " ".join(dict.fromkeys(measure(text).words))
-            self.execute("update preference set words = ? where number = ?", (words, number))
+        for table, text_of in _RANKED_BY_WORDS.items():
+            for number, text in self.execute(f"select number, {text_of} from {table}").fetchall():
+                words = " ".join(dict.fromkeys(measure(text).words))
+                self.execute(f"update {table} set words = ? where number = ?", (words, number))
 
     def _index(self, fact: int, words: Sequence[str], name: str) -> None:
         owner = _ids.owner_of(fact)

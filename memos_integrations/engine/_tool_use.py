@@ -5,7 +5,7 @@ A trajectory is what was called between one thing a user said and the next, each
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +16,10 @@ __all__ = ["Schema", "Trajectory", "Used", "schemas", "trajectories"]
 LONGEST: Final = 1_000
 """Characters of a call's arguments, and of its result, that are remembered."""
 
-_SCHEMAS: Final = re.compile(r"<tool_schema>(.*?)</tool_schema>", re.DOTALL)
+DEEPEST: Final = 50
+"""Levels of a tool's definition; what is nested deeper is no definition."""
+
+_OPEN, _SHUT = "<tool_schema>", "</tool_schema>"
 _FAILED: Final = re.compile(
     r"\s*(?:error|exception|failed|failure|traceback|[A-Za-z_.]*(?:Error|Exception)\b|错误|失败)", re.IGNORECASE
 )
@@ -93,7 +96,7 @@ def schemas(messages: Sequence[Message], start: int = 0) -> list[Schema]:
         Schema(name, tool, place)
         for place, message in enumerate(messages)
         if message.role == "system" and place >= start
-        for written in _SCHEMAS.findall(message.text)
+        for written in _enclosed(message.text)
         for tool in _tools_in(written)
         if (name := _name_of(tool))
     ]
@@ -155,13 +158,34 @@ def _told(tool: str, count: int, errors: Sequence[str]) -> str:
     return f"{tool} worked {count - len(errors)} of {count} times; it failed with {errors[-1]}."
 
 
-def _tools_in(written: str) -> Iterable[dict[str, Any]]:
+def _enclosed(text: str) -> Iterator[str]:
+    """What stands between the marks of a definition."""
+    begin = text.find(_OPEN)
+    while begin >= 0 and (end := text.find(_SHUT, begin)) >= 0:
+        yield text[begin + len(_OPEN) : end]
+        begin = text.find(_OPEN, end)
+
+
+def _tools_in(written: str) -> list[dict[str, Any]]:
+    """The definitions, as far as an answer can tell them: of bearable depth, and of what JSON can carry."""
     try:
         value = json.loads(written)
     except (ValueError, RecursionError):
         return []
     tools = value if isinstance(value, list) else [value]
-    return [tool for tool in tools if isinstance(tool, dict)]
+    return [tool for tool in tools if isinstance(tool, dict) and _can_be_told(tool)]
+
+
+def _can_be_told(tool: dict[str, Any]) -> bool:
+    level: list[Any] = [tool]
+    for _ in range(DEEPEST):
+        level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)]
+        level = [inner for inner in level if isinstance(inner, dict | list)]
+    try:
+        json.dumps(tool, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return not level
 
 
 def _name_of(tool: dict[str, Any]) -> str:

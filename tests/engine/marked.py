@@ -5,13 +5,31 @@ import re
 from typing import Any
 
 from memos_integrations.wire.answers import Answer
+from tests.engine.bases import packed
 
-__all__ = ["OWNERS", "PROJECTS", "Scope", "marked", "messages", "other", "tag"]
+__all__ = [
+    "ALL",
+    "OWNERS",
+    "PROJECTS",
+    "STATES",
+    "Scope",
+    "ids",
+    "marked",
+    "messages",
+    "other",
+    "page",
+    "selector",
+    "tag",
+]
 
 Scope = tuple[str, str, str]  # project; user_id, agent_id or base; whose
 PROJECTS = ("", "p")
 SUBJECTS = (("user_id", "u"), ("user_id", "v"), ("agent_id", "u"))
 OWNERS: list[Scope] = [(project, *subject) for project in PROJECTS for subject in SUBJECTS]
+_VIEWS = ["detail_factual", "preference", "event", "tool_memory", "profile", "skill"]
+_LIMITS = ("memory_limit_number", "preference_limit_number", "tool_memory_limit_number", "skill_limit_number")
+ALL = {"relativity": 0, "include_memory_view": _VIEWS, **dict.fromkeys(_LIMITS, 25)}
+STATES = ["activated", "resolving", "archived", "deleted"]
 
 _WORD = re.compile(r"Zq\d+qz")
 
@@ -19,6 +37,22 @@ _WORD = re.compile(r"Zq\d+qz")
 def marked(answer: Answer) -> set[str]:
     """The words in an answer."""
     return set(_WORD.findall(answer.model_dump_json()))
+
+
+def ids(answer: Answer) -> list[str]:
+    """The ids of all that an answer lists."""
+    return [each.id for some in answer.__dict__.values() if isinstance(some, tuple) for each in some]
+
+
+def selector(by: str, name: str, *, old: bool) -> dict[str, Any]:
+    """What deletes everything of somebody, in either spelling."""
+    return {"user_ids": [name]} if old and by == "user_id" else {by: name}
+
+
+def page(word: str, *, skill: bool) -> dict[str, Any]:
+    """A file that holds the word."""
+    data = f"# {word}\n\nAll about {word}.".encode()
+    return {"name": "a.md", "content": packed(data), "type": "skill" if skill else "document"}
 
 
 def tag(word: str) -> str:

@@ -36,6 +36,7 @@ def events(talk: Talk, query: str = "where do I live?", **more: Any) -> tuple[Ev
         ("I was born in 1990.", ["in 1990"], []),
         ("我昨天去了北京。", ["昨天"], ["北京"]),
         ("我下周三在上海大学考试。", ["下周三"], ["上海大学"]),
+        ("三天前我在晚上8点到了东京。", ["三天前", "晚上8点"], ["东京"]),
     ],
 )
 def test_when_and_where_are_told_in_the_words_used(text: str, times: list[str], places: list[str]) -> None:
@@ -56,6 +57,12 @@ def test_when_and_where_are_told_in_the_words_used(text: str, times: list[str], 
 )
 def test_neither_tastes_nor_questions_are_events(text: str) -> None:
     assert happened(text) == []
+
+
+@pytest.mark.parametrize("text", ["1" * 20_000, "一" * 20_000, "1月" * 10_000, "在国" * 10_000, "at the A of " * 2_000])
+def test_a_long_run_is_looked_at_once(text: str) -> None:
+    """Looked at again from each of its letters, one of these would take minutes."""
+    assert len(happened(text * 5)) <= 1
 
 
 @given(st.text(max_size=300))

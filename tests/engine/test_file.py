@@ -4,12 +4,14 @@ import os
 import sqlite3
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from memos_integrations import _file
 from memos_integrations.engine import Engine, _core, _revising, _schema
 from memos_integrations.errors import MemOSError, ServerFault, Unsupported
+from memos_integrations.wire.calls import AddKnowledgebaseFile, CreateKnowledgebase
 from tests.engine.conftest import Talk, in_a_child
 
 
@@ -116,6 +118,23 @@ def test_another_tokenizer_indexes_anew(filled: Path, monkeypatch: pytest.Monkey
         assert engine._store.execute("select count(*) from posting where word like 'stale%'").fetchone() == (0,)
         assert engine._store.execute("select facts, words from owner").fetchone() == (2, 4)
         assert engine._store._setting("tokenizer") == "next"
+    engine.close()
+
+
+def test_another_tokenizer_indexes_events_and_skills_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    skill = {"name": "trip.md", "type": "skill", "content": "IyBUcmlwcwpQbGFuIGEgdHJpcC4KCkJvb2sgdHJhaW5zLg=="}
+    engine = Engine(path)
+    Talk(engine).add("I moved to Lyon in May 2026.")
+    base = engine.create_knowledgebase(CreateKnowledgebase(knowledgebase_name="b")).id
+    engine.add_knowledgebase_file(AddKnowledgebaseFile(knowledgebase_id=base, file=[skill]))
+    engine.settle()
+    engine.close()
+    changed(path, "update derived set words = ''", "update skill set words = ''")
+    monkeypatch.setattr(_core, "TOKENIZER", "next")
+    engine = Engine(path)
+    views: dict[str, Any] = {"include_memory_view": ["event", "skill"], "knowledgebase_ids": [base], "relativity": 0.5}
+    assert len(Talk(engine).search("Lyon", **views).event_detail_list) == 1
+    assert len(Talk(engine).search("trains", **views).skill_detail_list) == 1
     engine.close()
 
 

@@ -114,10 +114,26 @@ def test_a_definition_is_kept_once(talk: Talk, written: Any) -> None:
     assert (one.tool_type, one.tool_value) == ("ToolSchema", SCHEMA)
 
 
-@pytest.mark.parametrize("written", ["no JSON", "[1]", "{}", "[" * 100_000])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "no JSON",
+        "[1]",
+        "{}",
+        "[" * 100_000,
+        f'{{"name": "f", "deep": {"[" * 60}{"]" * 60}}}',
+        '{"name": "f", "half": "\\ud800"}',
+        '{"name": "f", "number": NaN}',
+        '{"name": "f", "number": 1e999}',
+        "<tool_schema>" * 50_000,
+    ],
+    ids=["no JSON", "a number", "no name", "brackets", "deep", "half a pair", "NaN", "infinity", "marks"],
+)
 def test_what_is_no_definition_is_none(talk: Talk, written: str) -> None:
-    talk.add(messages=[{"role": "system", "content": f"<tool_schema>{written}</tool_schema>"}, ASKED])
+    task = talk.add(messages=[{"role": "system", "content": f"<tool_schema>{written}</tool_schema>"}, ASKED]).task_id
+    assert status(talk, task or "").status == "completed"
     assert tools(talk) == ()
+    assert talk.page().model_dump_json()
 
 
 def test_they_are_told_where_they_are_asked_for(talk: Talk) -> None:
