@@ -32,7 +32,7 @@ _BAD, _TOO_LARGE = 50107, 50104
 
 _FRONT: Final = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*$\n?", re.DOTALL | re.MULTILINE)
 _MEMBER: Final = re.compile(r"^(name|description):[ \t]*(.*(?:\n[ \t]+\S.*)*)", re.MULTILINE)
-_HEADING: Final = re.compile(r"^#{1,6}[ \t]+(.*\S)", re.MULTILINE)
+_HEADING: Final = re.compile(r"^#{1,6}[ \t]+(\S.*)", re.MULTILINE)
 
 
 def check(end: str, data: bytes) -> None:
@@ -156,7 +156,7 @@ def _parsed(page: str) -> dict[str, str]:
     after = rest[heading.end() :] if heading else ""
     paragraphs = (part.strip() for part in re.split(r"\n[ \t]*\n", after))
     first = next((part for part in paragraphs if part and not part.startswith("#")), "")
-    name = told.get("name") or (heading[1] if heading else "")
+    name = told.get("name") or (heading[1].rstrip() if heading else "")
     description = told.get("description") or " ".join(first.split())
     if not name.strip() or not description.strip():
         told_ = (

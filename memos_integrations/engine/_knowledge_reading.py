@@ -73,7 +73,7 @@ class Reader(Refiner):
             return file.data
         if file.address is None or self._fetch is None:
             raise UnreadableError("its content is at a web address, and this engine has no fetcher")
-        data = sized(bytes(self._fetch(file.address)))
+        data = sized(bytes(_fetched(self._fetch, file.address)))
         with self._store.writing():
             sql.keep_fetched(self._store, file.number, data)
         return data
@@ -98,5 +98,17 @@ class Reader(Refiner):
         return True
 
     def _fail(self, file: Unread, reason: str) -> None:
+        """A file that can't be read leaves no piece; unless another process is done with it already."""
         with self._store.writing():
-            sql.finish(self._store, file.number, "failed", reason)
+            if sql.is_running(self._store, file.number):
+                sql.drop_pieces(self._store, file.number)
+                sql.finish(self._store, file.number, "failed", reason)
+
+
+def _fetched(fetch: Fetch, address: str) -> bytes:
+    """What `address` holds. Whatever the fetcher raises, its words may hold the address, and a token in that."""
+    try:
+        return fetch(address)
+    except Exception as error:  # noqa: BLE001 -- it is the application's, and no file waits for another
+        _logger.warning("a file could not be fetched: %s", type(error).__name__)
+        raise UnreadableError("it could not be fetched") from None

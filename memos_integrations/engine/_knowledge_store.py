@@ -229,16 +229,20 @@ def finish(store: Store, file: int, status: str, reason: str | None = None) -> N
     store.execute("delete from upload where file = ?", (file,))
 
 
+def drop_pieces(store: Store, file: int) -> None:
+    """Takes out a file's pieces, with what they were made from; the file is as if none was stored."""
+    task, message = store.execute("select task, message from file where number = ?", (file,)).fetchone()
+    facts = [row[0] for row in store.execute("select id from fact where message = ?", (message,))]
+    store.delete_facts(facts, tokens)
+    store.execute("delete from message where number = ?", (message,))
+    store.execute("delete from task where number = ?", (task,))
+    store.execute("update file set done = 0, task = null, message = null where number = ?", (file,))
+
+
 def delete_files(store: Store, numbers: Iterable[int]) -> None:
     """Files, with what was made of them."""
     for number in numbers:
-        task, message = store.execute("select task, message from file where number = ?", (number,)).fetchone()
-        facts = [row[0] for row in store.execute("select id from fact where message = ?", (message,))]
-        store.delete_facts(facts, tokens)
-        store.execute("delete from message where number = ?", (message,))
-        store.execute(
-            "delete from task where number in (?, (select task from skill where file = ?))",
-            (task, number),
-        )
+        drop_pieces(store, number)
+        store.execute("delete from task where number in (select task from skill where file = ?)", (number,))
         for table, key in (("skill", "file"), ("upload", "file"), ("file", "number")):
             store.execute(f"delete from {table} where {key} = ?", (number,))

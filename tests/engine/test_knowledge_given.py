@@ -33,7 +33,7 @@ def test_a_web_address_is_opened_by_nobody_but_a_fetcher(path: Path) -> None:
     with opened(path, fetch=fetch) as bases:
         files = bases.add(base, {"content": good}, {"content": gone})
         assert bases.engine.settle(10) == 0
-        assert bases.states(*files) == [("completed", None), ("failed", "it could not be read")]
+        assert bases.states(*files) == [("completed", None), ("failed", "it could not be fetched")]
         assert bases.facts("parcels", base) == [TEXT.decode()]
         assert asked == [good, gone]
 
