@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from memos_integrations.client import MemOS, OnEvent, OutboxOptions, Retry, outbox_options
 from memos_integrations.errors import Invalid, Unsupported
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from memos_integrations.engine import Engine, Model
 
-__all__ = ["borrow", "connect", "give_back"]
+__all__ = ["borrow", "borrow_again", "connect", "give_back"]
 
 _MEMORY = ":memory:"
 _HOST = re.compile(r"[A-Za-z0-9.-]+:\d{1,5}(/|$)")
@@ -38,8 +39,10 @@ _SETTINGS = (
     "MEMOS_OUTBOX",
 )
 
-_lock = threading.RLock()
-_opened: dict[tuple[str | None, ...], MemOS] = {}
+_Key = tuple[str | None, ...]
+_lock = threading.RLock()  # never held while a client is opened or closed, since event loops take it too
+_opening: WeakValueDictionary[_Key, threading.Lock] = WeakValueDictionary()
+_opened: dict[_Key, MemOS] = {}
 _borrowers: Counter[MemOS] = Counter()
 
 
@@ -105,11 +108,23 @@ def borrow(address: str | None = None) -> MemOS:
     if address == _MEMORY:
         raise Unsupported("an engine in memory can't be found again by its address: call attach(client)")
     key = (address, *(os.environ.get(setting) for setting in _SETTINGS))
+    with _one_opens(key):
+        with _lock:
+            if (known := _opened.get(key)) is not None:
+                return borrow_again(known)
+        client = connect(address)
+        client.on_close(partial(_let_go, client))
+        with _lock:
+            _opened[key] = client
+            return borrow_again(client)
+
+
+def borrow_again(client: MemOS) -> MemOS:
+    """One more borrower of `client`, which somebody borrowed; no address need lead to it any more.
+
+    Where its last borrower gives it back meanwhile, it is closed, or about to be.
+    """
     with _lock:
-        client = _opened.get(key)
-        if client is None:
-            client = _opened[key] = connect(address)
-            client.on_close(partial(_let_go, client))
         _borrowers[client] += 1
         return client
 
@@ -122,6 +137,15 @@ def give_back(client: MemOS) -> bool:
         if last:
             _let_go(client)
         return last
+
+
+def _one_opens(key: _Key) -> threading.Lock:
+    """Held by the one that opens what `key` names; others who want the same wait, and share it."""
+    with _lock:
+        opening = _opening.get(key)
+        if opening is None:
+            opening = _opening[key] = threading.Lock()
+        return opening
 
 
 def _let_go(client: MemOS) -> None:

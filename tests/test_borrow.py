@@ -1,7 +1,9 @@
 """One client for all adapters of a process that were handed none, until the last of them closes it."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,10 +11,11 @@ import pytest
 from llama_index.core.base.llms.types import ChatMessage, MessageRole
 
 from memos_integrations import MemOS, connect
-from memos_integrations._connect import borrow, give_back
+from memos_integrations._connect import borrow, borrow_again, give_back
 from memos_integrations.errors import Invalid, Unreachable
 from memos_integrations.langchain import MemOSMiddleware
 from memos_integrations.llama_index import MemOSMemory
+from tests.opening import HUNG, Opening, opening  # noqa: F401 - a fixture
 
 LONG = 30.0  # seconds after which a test has hung
 
@@ -113,6 +116,36 @@ def test_an_environment_of_its_own_is_a_client_of_its_own(tmp_path: Path, monkey
     for client in (one, other):
         assert give_back(client)
         client.close()
+
+
+def test_it_is_borrowed_again_wherever_the_environment_leads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = borrow()
+    monkeypatch.setenv("MEMOS_BASE_URL", str(tmp_path / "other.db"))
+    assert borrow_again(one) is one
+    assert [give_back(one), give_back(one)] == [False, True]
+    one.close()
+
+
+async def test_nobody_waits_for_one_that_is_opened_elsewhere(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    opening: Opening,  # noqa: F811
+) -> None:
+    opening.go_on.set()
+    mine, again = MemOSMiddleware(user_id="ada"), MemOSMemory.from_defaults(user_id="ada")
+    opening.go_on.clear()
+    opening.begun.clear()
+    monkeypatch.setenv("MEMOS_BASE_URL", str(tmp_path / "other.db"))
+    with ThreadPoolExecutor() as threads:
+        others = [threads.submit(borrow) for _ in range(2)]
+        assert await asyncio.to_thread(opening.begun.wait, HUNG)
+        await mine.aclose()
+        await again.aclose()
+        opening.go_on.set()
+        client, same = (other.result(HUNG) for other in others)
+    assert opening.told == [True, True]
+    assert client is same  # who want the same wait for each other
+    assert [give_back(client), give_back(client)] == [False, True]
 
 
 def test_both_adapters_share_it_and_close_no_more_than_they_opened(opened: list[MemOS]) -> None:

@@ -39,7 +39,8 @@ class Sessions:
 def settle(client: MemOS, session: Session, turns: Sequence[Turn], *, new: int = 1) -> int:
     """Writes what is new in a history, begins what has no answer yet; how many messages were put into the outbox.
 
-    `new`: how many of the last turns are, where nobody knows anything of the history. Writes a file.
+    `new`: how many of the last turns are, where nobody knows anything of the history; 0: nothing is asked, since all of
+    it leaves. Writes a file.
     """
     with session.writing:
         return _settled(client, session, turns, new)
@@ -83,7 +84,10 @@ def _noted(client: MemOS, session: Session, turns: Sequence[Turn], new: int) -> 
     else:
         known = old[shift:]
         if len(known) >= len(turns):  # an earlier view of it, or one with its end cut off
-            return known[: len(turns)]
+            known = known[: len(turns)]
+            if not (new and _is_asked_anew(turns[-1], known[-1])):
+                return known
+            known[-1] = _anew(client, session, turns[-1], old)
     for turn in turns[len(known) :]:
         known.append(_numbered(client, session, turn, known, present=turn is turns[-1] and not turn.answered))
     session.note(known)
@@ -104,10 +108,26 @@ def _numbered(client: MemOS, session: Session, turn: Turn, before: Sequence[Note
     """A new turn. One that an earlier process began, and that has no answer yet, is the same."""
     if not present and _known(client, session, _whole(session, turn)):
         return Noted(turn.key)
-    mine = max((each.number or 0 for each in before if each.key == turn.key), default=0)
+    mine = _highest(before, turn.key)
     latest = _latest(client, session, turn.key, mine)
     waits = present and latest > mine and begun(client, session.scope, _name(session, turn.key, latest))
     return Noted(turn.key, latest if waits else latest + 1)
+
+
+def _is_asked_anew(turn: Turn, noted: Noted) -> bool:
+    """Whether a question that had an answer is without one: after a reset, or for another answer."""
+    waits = noted.number is not None and noted.heard in {None, turn.heard}
+    return not (turn.followed or waits)
+
+
+def _anew(client: MemOS, session: Session, turn: Turn, before: Sequence[Noted]) -> Noted:
+    """The same words once more, which go by a number that they had not yet."""
+    return Noted(turn.key, _latest(client, session, turn.key, _highest(before, turn.key)) + 1)
+
+
+def _highest(noted: Sequence[Noted], key: str) -> int:
+    """The highest number of that question's."""
+    return max((each.number or 0 for each in noted if each.key == key), default=0)
 
 
 def _write(client: MemOS, session: Session, turn: Turn, noted: Noted, *, last: bool) -> int:

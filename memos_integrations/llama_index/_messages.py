@@ -12,8 +12,9 @@ __all__ = ["answer_of", "calls_in", "copy_of", "has_tool_calls", "result_in", "t
 
 _ASSISTANTS = frozenset({MessageRole.ASSISTANT, MessageRole.CHATBOT, MessageRole.MODEL})
 # ReActAgent stores its whole trace: Thought, Action and Observation over and over, then a Thought and the Answer.
-_TRACE = re.compile(r"\A\s*Thought:")
-_ANSWER = re.compile(r"\A.*^\s*Thought:.*?^Answer:", re.DOTALL | re.MULTILINE)
+# What has no line of the others is somebody's words. Each pattern reads a text once: it may be hostile.
+_TRACE = re.compile(r"\A\s*Thought:(?=.*^(?:Action|Observation|Answer):)", re.DOTALL | re.MULTILINE)
+_STEP = re.compile(r"^(?:[^\S\n]*(?P<thought>Thought:)|Answer:)", re.MULTILINE)
 
 
 def text_of(message: ChatMessage) -> str:
@@ -60,9 +61,18 @@ def answer_of(message: ChatMessage) -> str | None:
         return None
     text = text_of(message).strip()
     if _TRACE.match(text):
-        reached = _ANSWER.match(text)
-        text = text[reached.end() :].strip() if reached else ""
+        text = _reached(text)
     return text or None
+
+
+def _reached(trace: str) -> str:
+    """What follows the first Answer after the last Thought that has one; "" when none does."""
+    start, thinks = len(trace), False
+    for step in _STEP.finditer(trace):
+        if thinks and not step["thought"]:
+            start = step.end()
+        thinks = bool(step["thought"])
+    return trace[start:].strip()
 
 
 def copy_of(message: ChatMessage) -> ChatMessage:

@@ -22,6 +22,7 @@ from pydantic import PrivateAttr, ValidationError
 from memos_integrations.client import MemOS
 from memos_integrations.llama_index._asking import question_in
 from memos_integrations.llama_index._holding import held_by
+from memos_integrations.llama_index._prompting import Prompting
 from memos_integrations.llama_index._saying import Saying, completed, whole
 from memos_integrations.llama_index._writers import is_written_by_a_memory
 from memos_integrations.memory.answering import acut_events, cut_events, cut_text
@@ -41,7 +42,7 @@ _CALL: Final = {*CALL, "stop"}
 _QUERY_TOKENS: Final = 8_000  # of a query, at most (contract §2.8)
 
 
-class MemOSLLM(Closing, ChatFields, CustomLLM):
+class MemOSLLM(Closing, Prompting, ChatFields, CustomLLM):
     """MemOS's chat: it recalls, asks a model and writes the turn down, in one call.
 
     Sent is the user's last text, with the system texts as MemOS's system prompt (`system_prompt` first, if any;
@@ -61,9 +62,11 @@ class MemOSLLM(Closing, ChatFields, CustomLLM):
     dump holds neither client nor key: restored, it calls `connect()`.
 
     `add_message_on_answer` (True) writes question and answer of a `chat`. What a `MemOSMemory` is in is left to the
-    memory, and a request with an agent's steps is not written. `complete` writes only where a call says so, since a
-    completion's prompt is nobody's words; neither are those of query engines, of agents without a `MemOSMemory` or
-    beside a `MemOSMemoryBlock`: set it to False there. Errors of MemOS are raised as they are.
+    memory, and a request with an agent's steps is not written. A prompt is nobody's words: `complete` writes only where
+    a call says so, `structured_predict` and `as_structured_llm` only where `llm_kwargs` do, `predict` and `stream` only
+    where the template ends with `{query_str}` alone, as ContextChatEngine's does and query engines' don't. Agents
+    without a `MemOSMemory` or beside a `MemOSMemoryBlock` ask `chat`: set it to False there. Errors of MemOS are raised
+    as they are.
 
     >>> from memos_integrations import connect
     >>> from llama_index.core.llms import ChatMessage
@@ -215,6 +218,9 @@ class MemOSLLM(Closing, ChatFields, CustomLLM):
             writes = False
         conversation = told.get("conversation_id") or self.conversation_id or new_conversation()
         return self._call_of(kind, asked, told, writes=writes, conversation_id=conversation)
+
+    def _unwriting(self) -> CustomLLM:
+        return self.model_copy(update={"add_message_on_answer": False})  # which has the same client
 
     def _stops(self, given: Mapping[str, Any]) -> tuple[str, ...]:
         return stops_of("MemOSLLM", given.get("stop") or self.stop)

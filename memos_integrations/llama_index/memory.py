@@ -8,6 +8,7 @@ from llama_index.core.memory import BaseMemory
 from pydantic import ConfigDict, ValidationError
 from typing_extensions import Unpack
 
+from memos_integrations._connect import borrow
 from memos_integrations.client import MemOS
 from memos_integrations.llama_index._handed import handed_to_this_run, tell_ignored
 from memos_integrations.llama_index._history import History
@@ -116,11 +117,12 @@ class MemOSMemory(Recalling):
             short_term=short_term,
         )
         memory._adopt(chat_history)
-        return memory.attach(client) if client is not None else memory._open(None)
+        return memory.attach(client) if client is not None else memory._open(borrow)
 
     def attach(self, client: MemOS, *, short_term: BaseMemory | None = None) -> Self:
         """Gives a restored memory its client, and the client what was waiting to be written; and the memory that
-        keeps its conversation, if another one does.
+        keeps its conversation, if another one does. Another client that it borrowed is given back, and closed by its
+        last borrower, which flushes it.
         """
         if short_term is not None:
             self._keep_in(short_term)
@@ -176,55 +178,67 @@ class MemOSMemory(Recalling):
 
     def put(self, message: ChatMessage) -> None:
         """Takes a message; a turn that it completes goes into the client's outbox, which delivers it later."""
-        if self.short_term is not None:
-            self.short_term.put(copy_of(message))
         note_answer(message)
         with self._lock:
             self.history.put([message])
-        self._deliver(self._bound())
+        try:
+            if self.short_term is not None:
+                self.short_term.put(copy_of(message))
+        finally:
+            self._deliver(self._bound())
 
     async def aput(self, message: ChatMessage) -> None:
         """The same without blocking the loop."""
         self._look_who_is_handed()
-        if self.short_term is not None:
-            await self.short_term.aput(copy_of(message))
         note_answer(message)
         with self._lock:
             self.history.put([message])
-        await self._adeliver(await self._abound())
+        try:
+            if self.short_term is not None:
+                await self.short_term.aput(copy_of(message))
+        finally:
+            await self._adeliver(await self._abound())
 
     def put_messages(self, messages: list[ChatMessage]) -> None:
         """Takes several: an agent's steps, of which only a last plain answer is speech, or a piece of conversation."""
-        if self.short_term is not None and messages:
-            self.short_term.put_messages(_copies(messages))
         with self._lock:
             self.history.put_several(messages)
-        self._deliver(self._bound())
+        try:
+            if self.short_term is not None and messages:
+                self.short_term.put_messages(_copies(messages))
+        finally:
+            self._deliver(self._bound())
 
     async def aput_messages(self, messages: list[ChatMessage]) -> None:
         """The same without blocking the loop."""
-        if self.short_term is not None and messages:
-            await self.short_term.aput_messages(_copies(messages))
         with self._lock:
             self.history.put_several(messages)
-        await self._adeliver(await self._abound())
+        try:
+            if self.short_term is not None and messages:
+                await self.short_term.aput_messages(_copies(messages))
+        finally:
+            await self._adeliver(await self._abound())
 
     def set(self, messages: list[ChatMessage]) -> None:
         """Takes the caller's history: what goes beyond the known one is new; another one is adopted, not written."""
-        if self.short_term is not None:
-            self.short_term.set(_copies(messages))
         with self._lock:
             self.history.replace(messages)
-        self._deliver(self._bound())
+        try:
+            if self.short_term is not None:
+                self.short_term.set(_copies(messages))
+        finally:
+            self._deliver(self._bound())
 
     async def aset(self, messages: list[ChatMessage]) -> None:
         """The same without blocking the loop."""
         self._look_who_is_handed()
-        if self.short_term is not None:
-            await self.short_term.aset(_copies(messages))
         with self._lock:
             self.history.replace(messages)
-        await self._adeliver(await self._abound())
+        try:
+            if self.short_term is not None:
+                await self.short_term.aset(_copies(messages))
+        finally:
+            await self._adeliver(await self._abound())
 
     def reset(self) -> None:
         """Forgets the conversation in this process. MemOS keeps what it was told: see `delete_memory`."""

@@ -29,11 +29,12 @@ class MemOSRetriever(Closing, BaseRetriever):
     most of that kind.
 
     A node's text is the memory's; of a tool memory that is its experience, else its value. Its id is the memory's. Its
-    metadata has id, kind, score, create_time and update_time (as the server wrote them), conversation_id, and where
-    there are any tags, preference_type, tool_type, tool_value and tool_used_status; what came from one of
-    `knowledgebase_ids` has `"knowledgebase": True`. No model and no embedding gets to see any of it. The score is
-    MemOS's relativity as it is, and may be far below that of an embedding (0 where the server told none; None in the
-    metadata), so keep a `SimilarityPostprocessor` to the documents and set `relativity`, the least similarity, here.
+    metadata has id, kind, create_time and update_time (as the server wrote them), conversation_id, and where there are
+    any tags, preference_type, tool_type, tool_value and tool_used_status; what came from one of `knowledgebase_ids` has
+    `"knowledgebase": True`. No model and no embedding gets to see any of it, and none of it depends on the query, so
+    that a `QueryFusionRetriever` knows a memory that several queries find. The node's score is MemOS's relativity as it
+    is, and may be far below that of an embedding (0 where the server told none), so keep a `SimilarityPostprocessor` to
+    the documents and set `relativity`, the least similarity, here.
 
     `client`: a `MemOS` (see `connect`); None: `connect()`, which reads the environment, on a running loop at the first
     use; adapters made so share one client, and `close` closes it. `filter`, `knowledgebase_ids` and `relativity` are
@@ -91,11 +92,12 @@ class MemOSRetriever(Closing, BaseRetriever):
 
 
 def _node(memory: Ranked) -> NodeWithScore:
-    hidden = list(memory.metadata)
+    known = {name: value for name, value in memory.metadata.items() if name != "score"}  # a node's hash covers it
+    hidden = list(known)
     node = TextNode(
         id_=memory.id,
         text=memory.text,
-        metadata=memory.metadata,
+        metadata=known,
         excluded_llm_metadata_keys=hidden,
         excluded_embed_metadata_keys=hidden,
     )

@@ -25,6 +25,11 @@ class Loan:
         """Whether a client is to be given back."""
         return self._borrowed is not None
 
+    @property
+    def lent(self) -> MemOS | None:
+        """The client that is to be given back, if any."""
+        return self._borrowed
+
     def take(self, client: MemOS) -> MemOS:
         """Notes that `client` was borrowed."""
         self._borrowed = client

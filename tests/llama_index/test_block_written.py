@@ -120,7 +120,59 @@ async def test_a_trimmed_or_edited_history_goes_on(client: MemOS, engine: Counti
     await agent.run("Three?", chat_history=turned("Two?", "Noted."), memory=memory)
     await agent.run("Four?", chat_history=turned("A summary.", "I see.", "Three?", "Noted."), memory=memory)
     await agent.run(chat_history=turned("Three?", "Noted.", "Four?"), memory=memory)  # the answer asked for anew
-    assert [text for role, text in said_to(client, engine) if role == "user"] == ["One?", "Two?", "Three?", "Four?"]
+    asked = ["One?", "Two?", "Three?", "Four?", "Four?"]
+    assert [text for role, text in said_to(client, engine) if role == "user"] == asked
+
+
+@pytest.mark.parametrize("again", ["One?", "Two?"])
+async def test_a_question_after_a_reset_is_written_though_its_words_are_known(
+    client: MemOS, engine: CountingEngine, kept: dict[str, Any], again: str
+) -> None:
+    memory, expected = stock(of_ada(client), kept), list[tuple[str, str]]()
+    for number, question in enumerate(["One?", "Two?", again, "Three?"]):
+        if number == 2:
+            await memory.areset()
+        await turn(memory, question, f"Answer {number}.")
+        expected += [("user", question), ("assistant", f"Answer {number}.")]
+    assert said_to(client, engine) == expected
+    assert len(engine.searched) == 4
+
+
+async def test_a_question_after_a_reset_is_written_though_an_earlier_process_wrote_it(
+    client: MemOS, engine: CountingEngine, kept: dict[str, Any]
+) -> None:
+    for question in ("One?", "Two?"):
+        await turn(stock(of_ada(client), kept), question, "Noted.")
+    later = stock(of_ada(client), kept)
+    await later.aget()
+    await later.areset()
+    await turn(later, "One?", "Yes.")
+    assert said_to(client, engine)[4:] == [("user", "One?"), ("assistant", "Yes.")]
+
+
+async def test_an_answer_asked_for_anew_has_its_question_with_it(
+    client: MemOS, engine: CountingEngine, kept: dict[str, Any]
+) -> None:
+    memory = stock(of_ada(client), kept)
+    await turn(memory, "One?", "First.")
+    for said in ("Second.", "Third."):
+        await memory.aset([])
+        await turn(memory, "One?", said)
+    await turn(memory, "Two?", "Fourth.")
+    asked = [("One?", "First."), ("One?", "Second."), ("One?", "Third."), ("Two?", "Fourth.")]
+    expected = [pair for question, said in asked for pair in (("user", question), ("assistant", said))]
+    assert said_to(client, engine) == expected
+
+
+async def test_a_question_that_leaves_without_its_answer_is_not_asked_anew(
+    client: MemOS, engine: CountingEngine
+) -> None:
+    block = of_ada(client)
+    for messages in (turned("One?"), turned("One?", "Yes."), turned("One?", "Yes.", "Two?")):
+        await block.aget(messages, session_id="now")
+    await block.aput(turned("One?"), from_short_term_memory=True, session_id="now")
+    await block.aget(turned("Two?", "No."), session_id="now")
+    assert said_to(client, engine) == [("user", "One?"), ("assistant", "Yes."), ("user", "Two?"), ("assistant", "No.")]
 
 
 async def test_capture_manual_writes_when_it_is_told_to(

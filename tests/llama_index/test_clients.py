@@ -15,7 +15,7 @@ from memos_integrations.client import Event, Recalled, Recorded
 from memos_integrations.llama_index import MemOSMemory
 from tests.fakes import CountingEngine, client_over
 from tests.llama_index.conftest import QUESTION, messages_in, unnamed
-from tests.llama_index.models import OLD, ToldModel, answer, text_of_all
+from tests.llama_index.models import ToldModel, answer, text_of_all
 
 
 def test_a_closed_client_is_not_found_again(path: Path) -> None:
@@ -98,8 +98,7 @@ async def test_one_context_for_many_turns_keeps_the_client_that_a_memory_opened(
     again: MemOSMemory = await ctx.store.get("memory")
     assert again.client_name == first.client_name
     await first.aclose()
-    await again.aclose()  # it found its client and opened none
-    if not OLD:  # 0.13 restores no memory between runs, so it was the second that borrowed
-        assert text_of_all(await first.aget(QUESTION)).count("<memories id=") == 1  # the dropped one still has it
-    assert again._client is not None
-    await again._client.aio.close()
+    assert text_of_all(await first.aget(QUESTION)).count("<memories id=") == 1  # another one still has it
+    await again.aclose()  # it opened none, and gives back what the second one borrowed
+    assert first._client is not None
+    assert first._client._shared.closed

@@ -162,6 +162,46 @@ async def test_what_raises_there_raises(client: MemOS, engine: CountingEngine, r
     assert settled(client, engine) == (0, 0)
 
 
+class Failing(ChatMemoryBuffer):
+    """Takes nothing, however it is told."""
+
+    def put(self, message: ChatMessage) -> None:
+        raise OSError("no disk")
+
+    def put_messages(self, messages: list[ChatMessage]) -> None:
+        raise OSError("no disk")
+
+    def set(self, messages: list[ChatMessage]) -> None:
+        raise OSError("no disk")
+
+    async def aput(self, message: ChatMessage) -> None:
+        self.put(message)
+
+    async def aput_messages(self, messages: list[ChatMessage]) -> None:
+        self.put_messages(messages)
+
+    async def aset(self, messages: list[ChatMessage]) -> None:
+        self.set(messages)
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+async def test_what_it_does_not_take_is_written_all_the_same(
+    client: MemOS, engine: CountingEngine, remembering: Remembering, awaited: bool
+) -> None:
+    memory = remembering(short_term=Failing.from_defaults())
+    said = turned("One?", "1.", "Two?", "2.", "Three?", "3.")
+    for name, given in (
+        ("put", said[0]),
+        ("put", said[1]),
+        ("put_messages", said[2:4]),
+        ("set", said[:5]),
+        ("put_messages", said[5:]),
+    ):
+        with pytest.raises(OSError, match="no disk"):
+            _ = await getattr(memory, f"a{name}")(given) if awaited else getattr(memory, name)(given)
+    assert said_to(client, engine) == spoken(said)
+
+
 @pytest.mark.parametrize("wrong", [{"short_term": "buffer"}, {"short_term": buffer, "chat_history": turned("a")}])
 def test_a_mistake_is_told(remembering: Remembering, wrong: dict[str, object]) -> None:
     given = {name: value() if callable(value) else value for name, value in wrong.items()}

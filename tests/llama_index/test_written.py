@@ -35,6 +35,25 @@ def test_all_that_providers_call_an_assistant_are_heard(role: MessageRole) -> No
     assert answer_of(ChatMessage(role=TOOL, content="tea")) is None
 
 
+THOUGHTS = ["Thought: for the day: be kind.", "Thought:\nAnswering is an Action: choose well."]
+
+
+@pytest.mark.parametrize("said", THOUGHTS)
+async def test_an_answer_that_begins_with_a_thought_is_no_trace(
+    client: MemOS, engine: CountingEngine, remembering: Remembering, said: str
+) -> None:
+    await function(answer(said)).run("A thought, please.", memory=remembering())
+    assert delivered(client, engine) == [[("user", "A thought, please."), ("assistant", said)]]
+
+
+@pytest.mark.parametrize("unit", ["\nThought:", "\n", " \n", "\nAnswer:", "\nThought: a\nAnswer:"])
+def test_a_long_trace_is_read_once(unit: str) -> None:
+    """A pattern that goes back for each line takes hours here."""
+    trace = "Thought:" + unit * (1_000_000 // len(unit)) + "\nAction: x\nThought: b\nAnswer: tea"
+    assert answer_of(answer(trace)) == "tea"
+    assert answer_of(answer(trace.removesuffix("\nAnswer: tea"))) != "tea"
+
+
 async def test_tool_traffic_is_written_where_it_is_asked_for(client: MemOS, engine: CountingEngine) -> None:
     memory = MemOSMemory.from_defaults(user_id="ada", client=client, record_tools=True)
     again = MemOSMemory.from_dict(json.loads(json.dumps(memory.to_dict()))).attach(client)

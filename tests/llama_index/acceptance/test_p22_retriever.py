@@ -23,7 +23,7 @@ from memos_integrations.client import MemOS
 from memos_integrations.llama_index import MemOSRecallEvent, MemOSRetriever
 from tests.fakes import CountingEngine
 from tests.llama_index.conftest import FACT, QUESTION, learn
-from tests.llama_index.models import Shelf, ToldModel, text_of_all
+from tests.llama_index.models import Shelf, ToldModel, answer, text_of_all
 from tests.llama_index.turns import WAYS, asked
 
 SHOP = "The shop opens at nine."
@@ -114,6 +114,24 @@ async def test_p22_fused_with_documents_in_every_mode(
     nodes = await asyncio.to_thread(fused.retrieve, QUESTION)
     assert {node.text for node in nodes} == {SHOP, FACT}
     assert {node.text for node in await fused.aretrieve(QUESTION)} == {SHOP, FACT}
+
+
+@pytest.mark.parametrize("use_async", [False, True])
+async def test_p22_a_memory_that_several_queries_find_is_one(
+    retriever: MemOSRetriever, client: MemOS, use_async: bool
+) -> None:
+    for text in ("I have a red bicycle.", "My brother Tom lives in Oslo."):
+        learn(client, "ada", text)
+    other = "tea from Uji in the morning with cake"
+    first, second = [await retriever.aretrieve(query) for query in (QUESTION, other)]
+    assert [node.text for node in (first[0], second[0])] == [FACT, FACT]
+    assert first[0].score != second[0].score
+    options: Any = {"num_queries": 2, "mode": FUSION_MODES.RECIPROCAL_RANK, "similarity_top_k": 2}
+    fused = QueryFusionRetriever([retriever], llm=ToldModel(answer(other)), use_async=use_async, **options)
+    nodes = await asyncio.to_thread(fused.retrieve, QUESTION)
+    assert [node.text for node in nodes].count(FACT) == 1
+    assert len(nodes) == 2
+    assert nodes[0].score == pytest.approx(2 / 60)  # first of both
 
 
 async def test_p22_documents_are_answered_from_while_memos_is_down(refusing: MemOS) -> None:
