@@ -30,7 +30,7 @@ from tests.serving import served
 
 KEY = "ada-0123456789abcdef"
 KEYS = Keys.read(f"default={KEY}", "--keys")
-EXAMPLES = 20
+EXAMPLES = 12
 SAID: Any = [{"role": "user", "content": "I moved to Lyon. I like trains, and I avoid planes."}]
 SELECTING = ("agent_id", "app_id", "filter", "knowledgebase_ids", "memory_ids", "user_ids")
 OPERATIONS = [*sorted(CALLS), "health"]
