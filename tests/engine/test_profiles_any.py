@@ -205,4 +205,4 @@ def _put(value: str, before: str) -> str:
 
 
 TestChanges = Changes.TestCase
-TestChanges.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestChanges.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)

@@ -1,6 +1,7 @@
 """Turns that nobody plans: several messages at once, limits, streams left, jumps, removals, runs side by side."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -271,20 +272,31 @@ def test_whenever_checkpoints_are_kept_a_resumed_turn_is_written_once(
 
 
 def test_runs_of_one_thread_at_once_write_each_text_once(client: MemOS, engine: CountingEngine) -> None:
+    """Each begins when the one before has reached its model, and none is answered before all have begun."""
+    begun, all_there = threading.Semaphore(0), threading.Event()
+
     def answering(messages: Sequence[BaseMessage]) -> AIMessage:
+        begun.release()
+        all_there.wait(60)
         return AIMessage("Noted.")
 
     agent = agent_with(client, answering)
     texts = [f"I know {number} songs." for number in range(12)]
 
-    async def all_at_once() -> None:
-        await asyncio.gather(*(agent.ainvoke(said(text), at()) for text in texts[:6]))
+    def run(number: int) -> None:
+        if number % 2:
+            agent.invoke(said(texts[number]), at())
+        else:
+            asyncio.run(agent.ainvoke(said(texts[number]), at()))
 
-    with ThreadPoolExecutor(6) as pool:
-        threads = [pool.submit(agent.invoke, said(text), at()) for text in texts[6:]]
-        asyncio.run(all_at_once())
-        for thread in threads:
-            thread.result()
+    with ThreadPoolExecutor(12) as pool:
+        runs = []
+        for number in range(12):
+            runs.append(pool.submit(run, number))
+            assert begun.acquire(timeout=60)
+        all_there.set()
+        for each in runs:
+            each.result()
     client.flush()
     users = [text for role, text in spoken(engine) if role == "user"]
     assert sorted(users) == sorted(texts)
