@@ -21,11 +21,6 @@ class Loan:
         self._lock = threading.Lock()
 
     @property
-    def is_out(self) -> bool:
-        """Whether a client is to be given back."""
-        return self._borrowed is not None
-
-    @property
     def lent(self) -> MemOS | None:
         """The client that is to be given back, if any."""
         return self._borrowed

@@ -10,7 +10,7 @@ import pytest
 
 from memos_integrations import connect
 from memos_integrations.client import Event, MemOS
-from memos_integrations.llama_index import MemOSMemory
+from memos_integrations.llama_index import MemOSLLM, MemOSMemory
 from tests.fakes import CountingEngine, client_over
 from tests.llama_index.services import Refusing
 from tests.watching import blocked  # noqa: F401 - a fixture
@@ -46,6 +46,11 @@ def remembering(client: MemOS) -> Callable[..., MemOSMemory]:
         return MemOSMemory.from_defaults(**given)
 
     return make
+
+
+@pytest.fixture
+def llm(client: MemOS) -> MemOSLLM:
+    return MemOSLLM(client=client, user_id="ada", conversation_id="now")
 
 
 def learn(client: MemOS, user: str, text: str) -> None:

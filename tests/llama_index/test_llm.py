@@ -36,11 +36,6 @@ def engine(model: Scripted) -> CountingEngine:
     return CountingEngine(model=model)
 
 
-@pytest.fixture
-def llm(client: MemOS) -> MemOSLLM:
-    return MemOSLLM(client=client, user_id="ada", conversation_id="now")
-
-
 def system(text: str) -> ChatMessage:
     return ChatMessage(role=MessageRole.SYSTEM, content=text)
 

@@ -46,11 +46,6 @@ def engine(model: Scripted) -> CountingEngine:
     return CountingEngine(model=model)
 
 
-@pytest.fixture
-def llm(client: MemOS) -> MemOSLLM:
-    return MemOSLLM(client=client, user_id="ada", conversation_id="now")
-
-
 def _all(told: Any) -> list[Any]:
     return list(told) if isinstance(told, Generator) else [told]
 

@@ -112,12 +112,12 @@ def test_a_listener_is_told_what_the_client_tells(lender: Lender) -> None:
 
 def test_a_loan_may_be_of_a_client_that_comes_later(lender: Lender) -> None:
     loan = Loan(lender.give_back)
-    out = [(loan.is_out, loan.lent)]
+    out = [loan.lent]
     loan.close()
     assert loan.take(lender.borrow()) is lender.client
-    out.append((loan.is_out, loan.lent))
+    out.append(loan.lent)
     loan.close()
-    assert [*out, (loan.is_out, loan.lent)] == [(False, None), (True, lender.client), (False, None)]
+    assert [*out, loan.lent] == [None, lender.client, None]
     assert is_closed(lender.client)
 
 

@@ -51,11 +51,6 @@ def engine(model: Scripted) -> CountingEngine:
     return CountingEngine(model=model)
 
 
-@pytest.fixture
-def llm(client: MemOS) -> MemOSLLM:
-    return MemOSLLM(client=client, user_id="ada", conversation_id="now")
-
-
 @MAKE
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("placement", ["user", "system", "off"])
