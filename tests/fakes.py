@@ -48,11 +48,19 @@ class CountingEngine(Engine):
 
 @contextmanager
 def client_over(
-    engine: Engine, *, on_event: OnEvent | Sequence[OnEvent] = (), address: str = ":memory:"
+    engine: Engine,
+    *,
+    on_event: OnEvent | Sequence[OnEvent] = (),
+    address: str = ":memory:",
+    retry: Retry | None = None,
 ) -> Iterator[MemOS]:
     """A client over `engine`, closed with it."""
     client = MemOS.over(
-        EngineTransport(engine), AsyncEngineTransport(engine), address=address, on_event=on_event, retry=Retry()
+        EngineTransport(engine),
+        AsyncEngineTransport(engine),
+        address=address,
+        on_event=on_event,
+        retry=retry or Retry(),
     )
     client.on_flush(engine.settle)
     client.on_close(engine.close)

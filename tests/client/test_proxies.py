@@ -154,7 +154,7 @@ def test_a_deadline_holds_inside_a_tunnel(secure: Server, monkeypatch: pytest.Mo
     with Tunnels() as proxy:
         monkeypatch.setenv("ALL_PROXY", proxy.url)
         with pytest.raises(Unreachable) as caught:
-            sent(settings(base_url=secure.url, api_key=KEY), colour, seconds=0.5)
+            sent(settings(base_url=secure.url, api_key=KEY), colour, seconds=1.0)
     assert caught.value.sent
 
 
@@ -163,7 +163,7 @@ def test_a_proxy_that_never_answers_had_nothing_sent_through_it(monkeypatch: pyt
     with Tunnels(mute=True) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         with pytest.raises(Unreachable, match="nothing was sent") as caught:
-            sent(settings(base_url="https://memos.invalid", api_key=KEY), colour, seconds=0.2)
+            sent(settings(base_url="https://memos.invalid", api_key=KEY), colour, seconds=0.5)
         assert proxy.hung_up.wait(10)
     assert not caught.value.sent
 
@@ -181,7 +181,7 @@ def test_a_deadline_holds_through_a_plain_proxy(server: Server, monkeypatch: pyt
     monkeypatch.setenv("HTTP_PROXY", server.url)
     server.usual = stall
     with pytest.raises(Unreachable):
-        sent(settings(base_url="http://memos.invalid/v1"), "awaited", seconds=0.2)
+        sent(settings(base_url="http://memos.invalid/v1"), "awaited", seconds=0.6)
     assert server.hung_up.wait(10)
 
 

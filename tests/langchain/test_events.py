@@ -69,7 +69,7 @@ class Faulty(CountingEngine):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_failed_recall_is_told_too(events: list[Event], kind: str) -> None:
     with client_over(Faulty(), on_event=events.append) as client:
-        memory = MemOSMiddleware(client, recall_seconds=0.3)
+        memory = MemOSMiddleware(client)
         chunks = run(agent_of(memory), f"{kind}:custom,updates", said(f"What {MARK} tea?"), at())
         client.flush()
     degraded = events[0]

@@ -43,8 +43,8 @@ class Failing(CountingEngine):
 
 @ways
 def test_a_refusal_is_told_by_its_code(way: str, caplog: pytest.LogCaptureFixture) -> None:
-    with client_over(Failing(ServerFault("the\nindex is busy", code=50005))) as client:
-        tool = MemOSSearchTool(client, user_id=MARK, recall_seconds=0.2)
+    with client_over(Failing(ServerFault("the\nindex is busy", code=50005)), retry=ONCE) as client:
+        tool = MemOSSearchTool(client, user_id=MARK)
         told = called(tool, way, call_of(tool, query=QUESTION))
         by_hand = called(tool, way, {"query": QUESTION})
     assert told.status == "error"

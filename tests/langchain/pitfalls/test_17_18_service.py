@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-from memos_integrations.client import Degraded, Event, MemOS
+from memos_integrations.client import Degraded, Event, MemOS, Retry
 from memos_integrations.engine import AsyncEngineTransport, EngineTransport
 from memos_integrations.langchain import MemOSMiddleware, MemOSRetriever
 from memos_integrations.wire.envelope import Reply, Request
@@ -45,11 +45,12 @@ class AwaitedOdd(Unstreamed):
 def odd(body: object, events: list[Event]) -> Iterator[tuple[MemOS, CountingEngine]]:
     engine, raw = CountingEngine(), body if isinstance(body, bytes) else json.dumps(body).encode()
     plain, awaited = Odd(EngineTransport(engine), raw), AwaitedOdd(AsyncEngineTransport(engine), raw)
-    with MemOS.over(plain, awaited, address=":memory:", on_event=events.append) as client:
+    with MemOS.over(plain, awaited, address=":memory:", on_event=events.append, retry=ONCE) as client:
         client.on_close(engine.close)
         yield client, engine
 
 
+ONCE = Retry(tries=1)
 REFUSALS = [
     ({"code": 50000, "data": None, "message": MARK}, "ServerFault", 50000),
     ({"code": 40100, "message": MARK}, "Unauthorized", 40100),
@@ -70,7 +71,7 @@ def test_17_a_refusal_with_http_200_is_an_error_that_ends_no_run(
 ) -> None:
     events = list[Event]()
     with odd(body, events) as (client, engine):
-        memory = MemOSMiddleware(client, recall_seconds=0.2)
+        memory = MemOSMiddleware(client)
         out = run(create_agent(Scripted(script=after_tools(0)), [], middleware=[memory]), way, said(), at())
         client.flush()
         told = [event for event in events if isinstance(event, Degraded)]
@@ -101,7 +102,7 @@ def test_17_null_where_lists_should_be_is_nothing_found(
 @pytest.mark.parametrize("way", ["invoke", "ainvoke"])
 def test_17_a_model_that_searches_is_told_of_the_failure(way: str, body: object) -> None:
     with odd(body, []) as (client, _):
-        memory = MemOSMiddleware(client, placement="tool", recall_seconds=0.2)
+        memory = MemOSMiddleware(client, placement="tool")
         model = Scripted(script=searching())
         run(create_agent(model, [], middleware=[memory]), way, said(), at())
         result = model.handed[-1][-1]
