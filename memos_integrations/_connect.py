@@ -17,7 +17,7 @@ from memos_integrations.errors import Invalid, Unsupported
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from memos_integrations.engine import Engine, Model
+    from memos_integrations.engine import Embed, Engine, Extractor, Fetch, Model
 
 __all__ = ["borrow", "borrow_again", "connect", "give_back"]
 
@@ -56,6 +56,9 @@ def connect(
     retry: Retry | None = None,
     on_event: OnEvent | Iterable[OnEvent] = (),
     model: "Model | None" = None,
+    extractor: "Extractor | None" = None,
+    embedder: "Embed | None" = None,
+    fetch: "Fetch | None" = None,
     outbox: OutboxOptions | str | os.PathLike[str] | None = None,
 ) -> MemOS:
     """A client for `address`: a file's path or ":memory:" (the embedded engine), or "https://…" (a MemOS service).
@@ -80,8 +83,15 @@ def connect(
         raise Invalid(f"connect: no address: {_WAYS}", field="address", rule="missing")
     retry = Retry() if retry is None else retry
     if not where or where.lower().startswith(("http://", "https://")):
-        if model is not None:
-            raise Invalid("connect: a service has models of its own: leave out model", field="model")
+        for name, plug in (
+            ("model", model),
+            ("extractor", extractor),
+            ("embedder", embedder),
+            ("fetch", fetch),
+        ):
+            if plug is not None:
+                told = f"connect: a service has models of its own: leave out {name}, or give a file's path"
+                raise Invalid(told, field=name)
         return MemOS(
             base_url=where or None,
             api_key=api_key,
@@ -97,7 +107,8 @@ def connect(
             raise Invalid(f"connect: the embedded engine takes no {name}: leave it out, or give an https:// address")
     path = _path(where)
     kept = outbox_options(outbox, _MEMORY if path == _MEMORY else f"{path}.outbox")
-    return _embedded(path, kept, deadline=deadline, retry=retry, on_event=on_event, model=model)
+    engine = _engine(path, model=model, extractor=extractor, embedder=embedder, fetch=fetch)
+    return _embedded(engine, path, kept, deadline=deadline, retry=retry, on_event=on_event)
 
 
 def borrow(address: str | None = None) -> MemOS:
@@ -183,20 +194,37 @@ def _path(where: str) -> str:
     return str(path)
 
 
+def _engine(
+    path: str,
+    *,
+    model: "Model | None",
+    extractor: "Extractor | None",
+    embedder: "Embed | None",
+    fetch: "Fetch | None",
+) -> "Engine":
+    from memos_integrations.engine import Engine, Model, ModelEndpoint
+
+    if model is not None and not isinstance(model, Model):
+        raise Invalid(f"connect: model is a ModelEndpoint (given: {type(model).__name__})", field="model")
+    for name, plug in (("embedder", embedder), ("fetch", fetch)):
+        if plug is not None and not callable(plug):
+            raise Invalid(f"connect: {name} is a function (given: {type(plug).__name__})", field=name)
+    return Engine(
+        path, model=model or ModelEndpoint.from_environment(), extractor=extractor, embedder=embedder, fetch=fetch
+    )
+
+
 def _embedded(
+    engine: "Engine",
     path: str,
     outbox: OutboxOptions,
     *,
     deadline: float | None,
     retry: Retry,
     on_event: OnEvent | Iterable[OnEvent],
-    model: "Model | None",
 ) -> MemOS:
-    from memos_integrations.engine import AsyncEngineTransport, Engine, EngineTransport, Model, ModelEndpoint
+    from memos_integrations.engine import AsyncEngineTransport, EngineTransport
 
-    if model is not None and not isinstance(model, Model):
-        raise Invalid(f"connect: model is a ModelEndpoint (given: {type(model).__name__})", field="model")
-    engine = Engine(path, model=model or ModelEndpoint.from_environment())
     client = MemOS.over(
         EngineTransport(engine),
         AsyncEngineTransport(engine),

@@ -1,10 +1,24 @@
 """The embedded engine: it answers MemOS's calls from one SQLite file; a model is asked for chat alone."""
 
 from memos_integrations.engine._chat import Model
+from memos_integrations.engine._embedding import Embed
 from memos_integrations.engine._endpoint import ModelEndpoint
 from memos_integrations.engine._engine import Engine
+from memos_integrations.engine._extraction import Extractor
+from memos_integrations.engine._knowledge_reading import Fetch
 from memos_integrations.engine._router import route
 from memos_integrations.engine._transport import AsyncEngineTransport, EngineTransport
 from memos_integrations.engine._words import tokens
 
-__all__ = ["AsyncEngineTransport", "Engine", "EngineTransport", "Model", "ModelEndpoint", "route", "tokens"]
+__all__ = [
+    "AsyncEngineTransport",
+    "Embed",
+    "Engine",
+    "EngineTransport",
+    "Extractor",
+    "Fetch",
+    "Model",
+    "ModelEndpoint",
+    "route",
+    "tokens",
+]

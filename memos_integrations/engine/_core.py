@@ -9,17 +9,22 @@ from typing import Final
 from memos_integrations._file import Synchronous
 from memos_integrations.engine import _defaults
 from memos_integrations.engine._chat import Model
+from memos_integrations.engine._embedding import Embed
 from memos_integrations.engine._extract import piece
+from memos_integrations.engine._extraction import Extractor
 from memos_integrations.engine._knowledge_reading import Fetch, Reader
 from memos_integrations.engine._knowledge_store import count_unread
 from memos_integrations.engine._refine import Refiner
 from memos_integrations.engine._rows import Owner
 from memos_integrations.engine._store import SWEPT_AT_CLOSING, Store
 from memos_integrations.engine._words import TOKENIZER
+from memos_integrations.wire.calls import AddMessage, Chat, ExtractMemory, SearchMemory
 
 __all__ = ["Core"]
 
 CLOSING_SECONDS: Final = 5.0
+_EXTRACTING: Final = (AddMessage.path, ExtractMemory.path)
+_EMBEDDING: Final = (SearchMemory.path,)
 
 
 class Core:
@@ -33,8 +38,11 @@ class Core:
         synchronous: Synchronous = "NORMAL",
         model: Model | None = None,
         fetch: Fetch | None = None,
+        extractor: Extractor | None = None,
+        embedder: Embed | None = None,
     ) -> None:
         self._clock, self._model = clock, model
+        self._extractor, self._embedder = extractor, embedder
         self._store = Store(os.fspath(path), synchronous, tokenizer=TOKENIZER, measure=piece)
         self._refiner = Refiner(self._store)
         self._reader = Reader(self._store, lambda: round(clock() * 1000), fetch)
@@ -62,6 +70,14 @@ class Core:
             worker.settle(None if until is None else max(0.0, until - time.monotonic()))
         with self._store.reading():
             return self._store.count_running() + count_unread(self._store)
+
+    def waits(self, path: str) -> bool:
+        """Whether the answer to a call of `path` may wait for a model."""
+        return (
+            path == Chat.path
+            or bool(self._extractor and path in _EXTRACTING)
+            or bool(self._embedder and path in _EMBEDDING)
+        )
 
     def _owner(self, call: _defaults.Selecting, project: str) -> Owner | None:
         return self._store.owner(project, *_defaults.subject(call))

@@ -50,9 +50,9 @@ def route(
         return refuse(_telling(request)(error))
 
 
-def asks_model(request: Request) -> bool:
+def asks_model(engine: Engine, request: Request) -> bool:
     """Whether the reply may wait for a model."""
-    return request.path.strip("/").endswith(Chat.path)
+    return engine.waits(_path(request))
 
 
 def _telling(request: Request) -> Callable[[Exception], Invalid | Refused]:
@@ -74,7 +74,7 @@ def _read(request: Request) -> Call[Any]:
     parts = request.path.strip("/").split("/")
     if request.method.upper() == "GET" and parts[-3:-1] == ["get", "memory"]:
         return checked(GetMemoryById, {"memory_id": unquote(parts[-1])})
-    path = next((path for path in ("/".join(parts[-2:]), parts[-1]) if path in CALLS), "")
+    path = _path(request)
     if not path or request.method.upper() != "POST":
         raise NotFound("no call has this path and method: see the API's list", code=40000)
     if takes_form(path, request.headers.get("content-type", "")):
@@ -84,6 +84,12 @@ def _read(request: Request) -> Call[Any]:
     call = _streamed(members) if path == Chat.path else CALLS[path]
     known = {name: value for name, value in members.items() if name in call.model_fields and value is not None}
     return _bearable(checked(call, known))
+
+
+def _path(request: Request) -> str:
+    """The path of the call, without what stands before it; empty for one that nobody knows."""
+    parts = request.path.strip("/").split("/")
+    return next((path for path in ("/".join(parts[-2:]), parts[-1]) if path in CALLS), "")
 
 
 def _bearable(call: Call[Any]) -> Call[Any]:

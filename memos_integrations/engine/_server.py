@@ -21,7 +21,6 @@ from memos_integrations.engine._keys import Keys
 from memos_integrations.engine._knowledge_form import takes_form
 from memos_integrations.engine._openapi import DOCUMENT, HEALTH, document, version
 from memos_integrations.engine._pieces import Pieces
-from memos_integrations.engine._router import asks_model
 from memos_integrations.engine._workers import Workers
 from memos_integrations.errors import BadRequest, NotFound, Refused, ServerFault, Unauthorized, Unreachable
 from memos_integrations.wire.calls import CALLS, AddKnowledgebaseFile
@@ -118,7 +117,7 @@ class _Calls(BaseRoute):
     async def _answer(self, asked: Asked, request: Request, project: str) -> Reply | Streamed[Pieces]:
         """The engine's reply. Raises `ClientDisconnect` when the client left before a model had answered."""
         asking = asyncio.ensure_future(self._workers.ask(request, project, self._answer_seconds))
-        if not asks_model(request):
+        if not self._workers.asks_model(request):
             return await asking
         leaving = asyncio.ensure_future(_left(asked))
         try:

@@ -51,7 +51,7 @@ class Workers:
         def asked() -> Reply | Streamed[Pieces]:
             return route(self._engine, request, project, seconds, waiting)
 
-        if not asks_model(request):
+        if not self.asks_model(request):
             return await _within(seconds, asyncio.get_running_loop().run_in_executor(self._quick(), asked))
         with self._giving_up(waiting.give_up):
             try:
@@ -59,6 +59,10 @@ class Workers:
             except BaseException:
                 waiting.give_up()
                 raise
+
+    def asks_model(self, request: Request) -> bool:
+        """Whether the reply may wait for a model."""
+        return asks_model(self._engine, request)
 
     @asynccontextmanager
     async def streamed(self, pieces: Pieces, seconds: float | None = None) -> AsyncIterator[AsyncIterator[bytes]]:
