@@ -109,9 +109,9 @@ class NewSkill:
 
 @dataclass(frozen=True, slots=True)
 class FieldValue:
-    """What a field of a profile is to hold from now on."""
+    """What a field of a profile is to hold from now on; `place` is its place among those asked."""
 
-    field: int
+    place: int
     value: str = field(repr=False)
 
 
