@@ -3,11 +3,12 @@
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# The same examples everywhere, so that a green suite stays green; `make explore` looks for new ones.
-settings.register_profile("same", derandomize=True, print_blob=True)
-settings.register_profile("explore", print_blob=True)
+# The same examples everywhere, however slow the machine, so that a green suite stays green; `make explore` looks for
+# new ones.
+settings.register_profile("explore", print_blob=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", settings.get_profile("explore"), derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 

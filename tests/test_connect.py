@@ -10,7 +10,7 @@ import pytest
 
 from memos_integrations import MemOS, Scope, connect
 from memos_integrations.client import Event, Recorded
-from memos_integrations.errors import Invalid, Unreachable, Unsupported
+from memos_integrations.errors import BadRequest, Invalid, Unreachable, Unsupported
 from memos_integrations.memory.record import Said, record
 
 HELLO = [{"role": "user", "content": "I moved to Lyon."}]
@@ -82,7 +82,7 @@ def test_an_empty_address_is_no_address(address: str) -> None:
         connect(address)
 
 
-@pytest.mark.parametrize("address", ["postgres://host/db", "memos+http://host:8000", "file://x.db"])
+@pytest.mark.parametrize("address", ["postgres://host/db", "memos+ftp://host:8000", "file://x.db"])
 def test_other_forms_are_not_known(address: str) -> None:
     with pytest.raises(Unsupported, match="no address of this form"):
         connect(address)
@@ -121,10 +121,41 @@ def test_a_closed_client_says_so() -> None:
     assert not caught.value.sent
 
 
-@pytest.mark.parametrize("wrong", [{"deadline": 0}, {"deadline": "x"}, {"on_event": 5}])
+@pytest.mark.parametrize(
+    "wrong", [{"deadline": 0}, {"deadline": "x"}, {"on_event": 5}, {"model": 5}, {"embedder": 5}, {"fetch": "curl"}]
+)
 def test_bad_options_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(Invalid):
         connect(":memory:", **wrong)
+
+
+@pytest.mark.parametrize("plug", ["model", "extractor", "embedder", "fetch"])
+def test_a_service_takes_no_plug_ins(plug: str) -> None:
+    with pytest.raises(Invalid, match=f"leave out {plug}") as caught:
+        connect("http://localhost:9", **{plug: print})
+    assert caught.value.field == plug
+
+
+def test_a_web_address_given_as_a_file_is_opened_by_the_fetcher_alone() -> None:
+    asked: list[str] = []
+
+    def fetch(address: str) -> bytes:
+        asked.append(address)
+        return b"Parcels leave the shop at noon."
+
+    page = [{"name": "hours.txt", "content": "https://example.test/hours.txt"}]
+    with connect(":memory:") as client:
+        base = client.create_knowledgebase(knowledgebase_name="shop").id
+        with pytest.raises(BadRequest) as caught:
+            client.add_knowledgebase_file(knowledgebase_id=base, file=page)
+        assert caught.value.code == 40006
+    with connect(":memory:", fetch=fetch) as client:
+        base = client.create_knowledgebase(knowledgebase_name="shop").id
+        client.add_knowledgebase_file(knowledgebase_id=base, file=page)
+        assert client.flush(30) == 0
+        found = client.search_memory(query="When do parcels leave?", user_id="u", knowledgebase_ids=[base])
+    assert asked == ["https://example.test/hours.txt"]
+    assert [fact.memory_value for fact in found.memory_detail_list] == ["Parcels leave the shop at noon."]
 
 
 def test_a_turn_recorded_right_before_the_end_of_the_process_is_kept(tmp_path: Path) -> None:

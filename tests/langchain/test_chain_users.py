@@ -32,7 +32,7 @@ def echoing(client: MemOS) -> RunnableWithMemory:
     def plain(given: dict[str, Any]) -> AIMessage:
         return AIMessage(f"{given['memories']} for {given['question']}")
 
-    return with_memory(RunnableLambda(plain, slow), client)
+    return with_memory(RunnableLambda(plain, slow), client, recall_seconds=60)
 
 
 def asked_by(user: str) -> dict[str, str]:

@@ -165,7 +165,7 @@ def test_users_of_one_graph_at_once(client: MemOS, engine: CountingEngine, remem
     users = [f"user{number}" for number in range(30)]
     for user in users:
         remembers(f"I drink {MARK} tea at the house of {user}.", user)
-    graph, _ = looping(client, Scripted(script=echo), [look_up])
+    graph, _ = looping(client, Scripted(script=echo), [look_up], recall_seconds=60)
 
     async def heard() -> list[str]:
         runs = (graph.ainvoke(said(), thread(user), context={"user_id": user}) for user in users)

@@ -117,8 +117,8 @@ async def test_many_users_at_once_are_never_mixed_up(engine: CountingEngine) -> 
             message = {"role": "user", "content": f"I drink tea from cup {user}."}
             client.add_message(messages=[message], user_id=user, conversation_id="earlier", async_mode=False)
         engine.added.clear()
-        graph = graph_of(MemOSToolkit(client).get_tools())
-        tools = MemOSToolkit(client).get_tools()
+        tools = MemOSToolkit(client, recall_seconds=60).get_tools()
+        graph = graph_of(tools)
 
         def state(user: str) -> Any:
             return requested(("search_memory", {"query": "tea cup"}), ("add_memory", {"text": f"I am {user}."}))

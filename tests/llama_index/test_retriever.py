@@ -1,7 +1,7 @@
 """The retriever by itself: what its nodes hold, in what order, and what is refused at once."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -196,7 +196,10 @@ async def test_fifty_users_at_once_get_each_their_own(client: MemOS) -> None:
     users = [f"user-{number}" for number in range(50)]
     for user in users:
         learn(client, user, f"My favourite tea is from cup {user}.")
-    ask: Callable[[str], Any] = lambda user: MemOSRetriever(user_id=user, client=client).aretrieve(QUESTION)  # noqa: E731
+
+    def ask(user: str) -> Any:
+        return MemOSRetriever(user_id=user, client=client, recall_seconds=60).aretrieve(QUESTION)
+
     for user, nodes in zip(users, await asyncio.gather(*map(ask, users)), strict=True):
         assert f"from cup {user}." in str(texts(nodes))
         assert {f"from cup {other}." in str(texts(nodes)) for other in users if other != user} == {False}

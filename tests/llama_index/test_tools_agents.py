@@ -115,7 +115,7 @@ async def test_fifty_users_at_once_are_never_mixed_up(client: MemOS, engine: Kee
 
     async def runs(user: str) -> str:
         model = ToldModel(calls("search_memory", query=QUESTION), calls("add_memory", text=f"I am {user}."))
-        await agent_of("function", client, model, user_id=user, conversation_id="now").run("Hello.")
+        await agent_of("function", client, model, user_id=user, conversation_id="now", recall_seconds=60).run("Hello.")
         return text_of_all(model.handed[-1])
 
     for user, told in zip(users, await asyncio.gather(*map(runs, users)), strict=True):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
@@ -54,11 +55,12 @@ async def test_p17_a_hundred_users_at_once(client: MemOS, engine: CountingEngine
     async def talk(number: int) -> None:
         user = f"user-{number:03}"
         model = ToldModel(answer(f"noted by {user}"), answer("yes"))
-        memory = MemOSMemory.from_defaults(user_id=user, conversation_id="same", client=client)
+        patient: Any = {"client": client, "recall_seconds": 60}
+        memory = MemOSMemory.from_defaults(user_id=user, conversation_id="same", **patient)
         agent = FunctionAgent(tools=[], llm=model)
         await agent.run(f"My favourite tea is blend-{number:03}.", memory=memory)
         await client.aio.flush()
-        again = MemOSMemory.from_defaults(user_id=user, conversation_id="other", client=client)
+        again = MemOSMemory.from_defaults(user_id=user, conversation_id="other", **patient)
         await agent.run(QUESTION, memory=again)
         text = text_of_all(model.handed[-1])
         assert f"blend-{number:03}" in text
