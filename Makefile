@@ -9,7 +9,7 @@ MEETING := tests/langchain tests/llama_index tests/wire tests/client tests/memor
 # What LlamaIndex 0.13 says of its own age.
 AGED := -W ignore::pydantic.warnings.UnsupportedFieldAttributeWarning -W 'ignore:ServiceManager is deprecated:DeprecationWarning'
 
-.PHONY: help demo test format lint types imports unit coverage explore floors crossed newest versions exits test-official-client bench clean
+.PHONY: help demo test format lint types imports unit coverage explore floors crossed newest versions exits test-official-client test-copy test-self-hosted bench clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -101,12 +101,25 @@ exits:  ## that what waits is delivered when Python ends, on 3.11, 3.12 and 3.13
 test-official-client: $(VENV)/.dev .venv-official/.client  ## each method of MemOS's own client, against our server
 	$(BIN)/python -m tests.official .venv-official/bin/python
 
-bench: $(VENV)/.dev  ## what a turn, a call over HTTP and an import cost
+test-copy: $(VENV)/.dev  ## 10,000 turns copied by a process that is killed three times, six times over
+	MEMOS_COPIED_TURNS=10000 $(BIN)/python -m pytest -q tests/cli/test_copy_kills.py
+
+.venv-self-hosted/.server: tests/self_hosted/requirements.txt
+	rm -rf .venv-self-hosted && $(PYTHON) -m venv .venv-self-hosted
+	.venv-self-hosted/bin/$(INSTALL) --requirement $<
+	touch $@
+
+test-self-hosted: $(VENV)/.dev .venv-self-hosted/.server  ## our dialect against MemOS's own server; RECORD=1 records what it says
+	MEMOS_SELF_HOSTED_PYTHON=.venv-self-hosted/bin/python MEMOS_SELF_HOSTED_RECORD=$(RECORD) \
+		$(BIN)/python -m pytest -q tests/self_hosted/frameworks.py tests/self_hosted/contract.py
+
+bench: $(VENV)/.dev  ## what a turn, a call over HTTP, an import and a full file cost (PEERS=… beside others)
 	$(BIN)/python benchmarks/turn.py
 	$(BIN)/python benchmarks/agents.py $(if $(PEERS),--peers $(PEERS))
 	$(BIN)/python benchmarks/llama_agents.py $(if $(PEERS),--peers $(PEERS))
 	$(BIN)/python benchmarks/transport.py
 	$(BIN)/python benchmarks/imports.py
+	$(BIN)/python benchmarks/engine.py --sizes 1k,one-10k $(if $(PEERS),--peers $(PEERS))
 
 clean:  ## take away what make made
-	rm -rf $(VENV) .venv-floors .venv-crossed .venv-newest .venv-exits .venv-official .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist build
+	rm -rf $(VENV) .venv-floors .venv-crossed .venv-newest .venv-exits .venv-official .venv-self-hosted .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist build

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 __all__ = [
     "AsyncMemOS",
     "BadRequest",
+    "EmbeddingEndpoint",
     "Garbled",
     "Interrupted",
     "Invalid",
+    "LLMExtractor",
     "MemOS",
     "MemOSError",
     "ModelEndpoint",
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
     from memos_integrations._connect import connect
     from memos_integrations.client._client import AsyncMemOS, MemOS
     from memos_integrations.client._outbox import OutboxOptions
+    from memos_integrations.engine._embedder import EmbeddingEndpoint
     from memos_integrations.engine._endpoint import ModelEndpoint
+    from memos_integrations.engine._extractor import LLMExtractor
     from memos_integrations.errors import (
         BadRequest,
         Garbled,
@@ -53,6 +57,8 @@ if TYPE_CHECKING:
 else:
     _HOMES = {
         "AsyncMemOS": "client._client",
+        "EmbeddingEndpoint": "engine._embedder",
+        "LLMExtractor": "engine._extractor",
         "MemOS": "client._client",
         "ModelEndpoint": "engine._endpoint",
         "Outbox": "memory.outbox",

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from memos_integrations.client import MemOS, OnEvent, OutboxOptions, Retry, outbox_options
+from memos_integrations.client import Cube, MemOS, OnEvent, OutboxOptions, Retry, outbox_options
 from memos_integrations.errors import Invalid, Unsupported
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from memos_integrations.engine import Embed, Engine, Extractor, Fetch, Model
+    from memos_integrations.engine import Embed, Engine, Extractor, Fetch, Model, ModelEndpoint
 
 __all__ = ["borrow", "borrow_again", "connect", "give_back"]
 
@@ -25,7 +25,8 @@ _MEMORY = ":memory:"
 _HOST = re.compile(r"[A-Za-z0-9.-]+:\d{1,5}(/|$)")
 _WAYS = (
     'connect("memos.db") keeps memories in that file, connect(":memory:") in this process; '
-    "MEMOS_BASE_URL may name either, or an address that begins with https:// or http://; "
+    "MEMOS_BASE_URL may name either, or an address that begins with https:// or http://, for an open-source MemOS "
+    "server with memos+http:// or memos+https://; "
     "MEMOS_API_KEY or api_key= is a key of MemOS Cloud"
 )
 
@@ -36,6 +37,12 @@ _SETTINGS = (
     "MEMOS_MODEL_BASE_URL",
     "MEMOS_MODEL_NAME",
     "MEMOS_MODEL_API_KEY",
+    "MEMOS_EXTRACTOR_BASE_URL",
+    "MEMOS_EXTRACTOR_NAME",
+    "MEMOS_EXTRACTOR_API_KEY",
+    "MEMOS_EMBEDDER_BASE_URL",
+    "MEMOS_EMBEDDER_NAME",
+    "MEMOS_EMBEDDER_API_KEY",
     "MEMOS_OUTBOX",
 )
 
@@ -56,22 +63,30 @@ def connect(
     retry: Retry | None = None,
     on_event: OnEvent | Iterable[OnEvent] = (),
     model: "Model | None" = None,
-    extractor: "Extractor | None" = None,
+    extractor: "Extractor | ModelEndpoint | None" = None,
     embedder: "Embed | None" = None,
     fetch: "Fetch | None" = None,
     outbox: OutboxOptions | str | os.PathLike[str] | None = None,
+    cube: Cube | None = None,
 ) -> MemOS:
-    """A client for `address`: a file's path or ":memory:" (the embedded engine), or "https://…" (a MemOS service).
+    """A client for `address`: a file's path or ":memory:" (the embedded engine), "https://…" (a MemOS service), or
+    "memos+http://host:8000" (the root of an open-source MemOS server; "memos+https://…" over TLS).
 
     None reads the environment: MEMOS_BASE_URL (any of these forms), MEMOS_API_KEY and MEMOS_IS_GLOBAL; with only
     a key set it is MemOS Cloud. `deadline` is the most seconds a call may take, with its retries (None: 30, and 120 for
     chat); `timezone` is the server's IANA zone; `on_event` gets `Recalled`, `Recorded`, `Degraded` and `Parked`.
     `model`, a `ModelEndpoint`, answers the embedded engine's chats (None: the one that MEMOS_MODEL_BASE_URL,
-    MEMOS_MODEL_NAME and MEMOS_MODEL_API_KEY name; else chat is refused); a service has models of its own. `outbox` is
+    MEMOS_MODEL_NAME and MEMOS_MODEL_API_KEY name; else chat is refused); `extractor`, a `ModelEndpoint` or
+    `LLMExtractor`, finds what is to be remembered (None: the one that MEMOS_EXTRACTOR_BASE_URL, MEMOS_EXTRACTOR_NAME
+    and MEMOS_EXTRACTOR_API_KEY name; else rules do); `embedder`, an `EmbeddingEndpoint` or any
+    function from texts to vectors, lets it find by meaning too (None: the one that MEMOS_EMBEDDER_BASE_URL,
+    MEMOS_EMBEDDER_NAME and MEMOS_EMBEDDER_API_KEY name; else by words); `fetch` tells it, as bytes, what a web address
+    given as a file holds (None: such files are refused); a service has models of its own. `outbox` is
     where turns wait for delivery: a file's path, ":memory:" or `OutboxOptions` (None: beside the embedded engine's
     file, with ":memory:" in memory, and for a service MEMOS_OUTBOX, else a file of the user's). Close what you
-    opened, or use `with`. Raises `Invalid` when nothing is set, or for a file that can't be; `Unsupported` for other
-    forms.
+    opened, or use `with`. On an open-source server each user and each agent has a cube of its own; `cube` names one for
+    all, or is a function from an `Owner` to its cube's name. Raises `Invalid` when nothing is set, or for a file that
+    can't be; `Unsupported` for other forms.
 
     >>> with connect(":memory:") as client:
     ...     client.address
@@ -82,16 +97,26 @@ def connect(
     if not where and (address is not None or not keyed):
         raise Invalid(f"connect: no address: {_WAYS}", field="address", rule="missing")
     retry = Retry() if retry is None else retry
+    if where.lower().startswith(("memos+http://", "memos+https://")):
+        from memos_integrations.client._product import product_client  # loads the dialect: not before needed
+
+        _refuse_plugs(model=model, extractor=extractor, embedder=embedder, fetch=fetch)
+        if is_global is not None:
+            raise Invalid("connect: is_global is MemOS Cloud's: leave it out here", field="is_global")
+        return product_client(
+            where,
+            cube=cube,
+            api_key=api_key,
+            timezone=timezone,
+            deadline=deadline,
+            retry=retry,
+            on_event=on_event,
+            outbox=outbox,
+        )
+    if cube is not None:
+        raise Invalid("connect: cube is for memos+http:// addresses: leave it out here", field="cube")
     if not where or where.lower().startswith(("http://", "https://")):
-        for name, plug in (
-            ("model", model),
-            ("extractor", extractor),
-            ("embedder", embedder),
-            ("fetch", fetch),
-        ):
-            if plug is not None:
-                told = f"connect: a service has models of its own: leave out {name}, or give a file's path"
-                raise Invalid(told, field=name)
+        _refuse_plugs(model=model, extractor=extractor, embedder=embedder, fetch=fetch)
         return MemOS(
             base_url=where or None,
             api_key=api_key,
@@ -166,6 +191,13 @@ def _let_go(client: MemOS) -> None:
             del _opened[key]
 
 
+def _refuse_plugs(**plugs: object) -> None:
+    for name, plug in plugs.items():
+        if plug is not None:
+            told = f"connect: a service has models of its own: leave out {name}, or give a file's path"
+            raise Invalid(told, field=name)
+
+
 def _text_of(address: object) -> str:
     text = os.fspath(address) if isinstance(address, str | os.PathLike) else None
     if not isinstance(text, str):
@@ -198,11 +230,12 @@ def _engine(
     path: str,
     *,
     model: "Model | None",
-    extractor: "Extractor | None",
+    extractor: "Extractor | ModelEndpoint | None",
     embedder: "Embed | None",
     fetch: "Fetch | None",
 ) -> "Engine":
-    from memos_integrations.engine import Engine, Model, ModelEndpoint
+    from memos_integrations.engine import EmbeddingEndpoint, Engine, Model, ModelEndpoint
+    from memos_integrations.engine._extractor import chosen_extractor
 
     if model is not None and not isinstance(model, Model):
         raise Invalid(f"connect: model is a ModelEndpoint (given: {type(model).__name__})", field="model")
@@ -210,7 +243,11 @@ def _engine(
         if plug is not None and not callable(plug):
             raise Invalid(f"connect: {name} is a function (given: {type(plug).__name__})", field=name)
     return Engine(
-        path, model=model or ModelEndpoint.from_environment(), extractor=extractor, embedder=embedder, fetch=fetch
+        path,
+        model=model or ModelEndpoint.from_environment(),
+        extractor=chosen_extractor(extractor),
+        embedder=embedder or EmbeddingEndpoint.from_environment(),
+        fetch=fetch,
     )
 
 

@@ -30,15 +30,15 @@ class CountingEngine(Engine):
         self.added: list[AddMessage] = []
         self.searched: list[SearchMemory] = []
 
-    def add_message(self, call: AddMessage, project: str = "") -> Added:
+    def add_message(self, call: AddMessage, project: str = "", *more: Any, **named: Any) -> Added:
         with self._noted:
             self.added.append(call)
-        return super().add_message(call, project)
+        return super().add_message(call, project, *more, **named)
 
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+    def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
         with self._noted:
             self.searched.append(call)
-        return super().search_memory(call, project)
+        return super().search_memory(call, project, *more, **named)
 
     @property
     def counts(self) -> tuple[int, int]:

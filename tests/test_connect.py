@@ -131,8 +131,9 @@ def test_bad_options_are_refused(wrong: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("plug", ["model", "extractor", "embedder", "fetch"])
 def test_a_service_takes_no_plug_ins(plug: str) -> None:
+    given: Any = {plug: print}
     with pytest.raises(Invalid, match=f"leave out {plug}") as caught:
-        connect("http://localhost:9", **{plug: print})
+        connect("http://localhost:9", **given)
     assert caught.value.field == plug
 
 

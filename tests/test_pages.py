@@ -80,7 +80,7 @@ def test_the_client(capsys: pytest.CaptureFixture[str], runner: asyncio.Runner) 
 
 def test_the_engine(capsys: pytest.CaptureFixture[str], runner: asyncio.Runner) -> None:
     read_along("engine", {}, runner)
-    facts, preferences, event, tool, home, refund, changed = capsys.readouterr().out.splitlines()
+    facts, preferences, event, tool, home, refund, settled, changed, couch = capsys.readouterr().out.splitlines()
     assert "I moved to Lyon in August." in facts
     assert preferences == '["I\'m allergic to peanuts."]'
     assert event == "('3 May 2027',) ('Rome',)"
@@ -88,7 +88,11 @@ def test_the_engine(capsys: pytest.CaptureFixture[str], runner: asyncio.Runner) 
     assert "'Lyon'" in home
     assert "'France'" in home
     assert refund == "completed A refund takes fourteen days."
+    assert all(told in settled for told in ("'I have two parrots.'", "'I moved to Nantes.'", "can't stand tea"))
+    assert "Lyon" not in settled
+    assert "I love tea" not in settled
     assert "updated" in changed
+    assert couch == "The couch is blue."
 
 
 def test_langchain(capsys: pytest.CaptureFixture[str], runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +147,7 @@ def test_the_outbox(capsys: pytest.CaptureFixture[str], runner: asyncio.Runner) 
     assert counted == ["1 {'memos.event': 'recalled'}", "1 {'memos.event': 'recorded'}"]
 
 
-@pytest.mark.parametrize("page", ["../README", "../CHANGELOG", *PAGES, "decisions"])
+@pytest.mark.parametrize("page", ["../README", "../CHANGELOG", *PAGES, "decisions", "fleet"])
 def test_links_lead_somewhere(page: str) -> None:
     path = ROOT / "docs" / f"{page}.md"
     for target, anchor in LINK.findall(path.read_text(encoding="utf-8")):

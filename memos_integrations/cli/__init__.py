@@ -1,4 +1,4 @@
-"""The command line: `memos-integrations demo`, `serve` and `outbox`. Needs `pip install 'memos-integrations[cli]'`."""
+"""The command line, `memos-integrations COMMAND`. Needs `pip install 'memos-integrations[cli]'`."""
 
 import sys
 

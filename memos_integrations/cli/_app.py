@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from memos_integrations.cli import _moving
 from memos_integrations.cli._outbox import outbox
 from memos_integrations.cli._told import told
 
@@ -73,3 +74,8 @@ def serve(
 
     with told(Console(stderr=True)):
         _serve.serve(path, host=host, port=port, keys=keys, anyone=anyone, max_body=max_body_mb << 20)
+
+
+app.command()(_moving.copy)
+app.command()(_moving.export)
+app.command("import")(_moving.import_)

@@ -13,7 +13,7 @@ from typing import Final
 import typer
 import uvicorn
 
-from memos_integrations.engine import Engine, ModelEndpoint
+from memos_integrations.engine import EmbeddingEndpoint, Engine, LLMExtractor, ModelEndpoint
 from memos_integrations.engine._keys import Keys
 from memos_integrations.engine._server import make_app
 from memos_integrations.errors import Invalid, Unsupported
@@ -29,21 +29,24 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 def serve(path: str, *, host: str, port: int, keys: Path | None, anyone: bool, max_body: int) -> None:
     """Answers MemOS's API from the file `path` until a signal ends it; then finishes what was accepted.
 
-    Chats are answered by the model that the environment names. Raises `Invalid` for keys or a model that can't be and
-    for a `host` beyond this machine without keys, `Unsupported` for a file or an address that can't be used.
+    Chats are answered, and memories extracted, by the models that the environment names. Raises `Invalid` for keys or a
+    model that can't be and for a `host` beyond this machine without keys, `Unsupported` for a file or an address that
+    can't be used.
     """
-    known, model = _keys(keys), ModelEndpoint.from_environment()
+    known, model, extractor = _keys(keys), ModelEndpoint.from_environment(), LLMExtractor.from_environment()
+    embedder = EmbeddingEndpoint.from_environment()
     if known is None and not anyone and not _is_loopback(host):
         raise Invalid(
             f"--host {host} lets others in: give keys with --keys FILE or {KEYS}, "
             "or let everyone read and delete memories with --anyone",
             field="host",
         )
-    with closing(Engine(path, model=model)) as engine, closing(listening(host, port)) as at:
+    opened = Engine(path, model=model, extractor=extractor, embedder=embedder)
+    with closing(opened) as engine, closing(listening(host, port)) as at:
         app = make_app(engine, keys=known, hosts=(host,), max_body=max_body)
         server = uvicorn.Server(_settings(app))
         with _ended_by_signals(server):
-            typer.echo(_told(path, host, at.getsockname()[1], known, model))
+            typer.echo(_told(path, host, at.getsockname()[1], known, _models(model, extractor, embedder)))
             server.run(sockets=[at])
         left = engine.settle(_TASKS_END)
     if left:
@@ -111,11 +114,17 @@ def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def _told(path: str, host: str, port: int, keys: Keys | None, model: ModelEndpoint | None) -> str:
+def _told(path: str, host: str, port: int, keys: Keys | None, models: str) -> str:
     """The line that says how to get in."""
     name = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 -- named, not chosen
     address = f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
     way = f'connect("{address}")' if keys is None else f'connect("{address}", api_key="…")'
     asked = "no key needed" if keys is None else "key needed"
+    return f"Serving {path}: {way}, {asked}; {models}. Ctrl-C ends it."
+
+
+def _models(model: ModelEndpoint | None, extractor: LLMExtractor | None, embedder: EmbeddingEndpoint | None) -> str:
     chats = "no model, so chat is refused" if model is None else f"chat is answered by {model.model}"
-    return f"Serving {path}: {way}, {asked}; {chats}. Ctrl-C ends it."
+    endpoint = None if extractor is None else extractor.endpoint
+    told = f"{chats}, memories are extracted by {endpoint.model}" if isinstance(endpoint, ModelEndpoint) else chats
+    return f"{told}, vectors are made by {embedder.model}" if embedder else told

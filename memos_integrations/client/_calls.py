@@ -4,13 +4,14 @@ import os
 from collections.abc import Callable, Iterable
 from datetime import tzinfo
 from typing import ClassVar, NoReturn, Self, TypeVar
+from uuid import uuid4
 
 from memos_integrations.client._exchange import Retry, Steps, exchange
 from memos_integrations.client._method import method, stream
 from memos_integrations.client._outbox import IN_MEMORY, OutboxOptions, outbox_options
 from memos_integrations.client._settings import zone
 from memos_integrations.client._shared import Shared, listeners
-from memos_integrations.client._verified import Past, verified
+from memos_integrations.client._verified import Past, verified, verified_by_task
 from memos_integrations.client.events import Event, OnEvent
 from memos_integrations.errors import Invalid, Unreachable
 from memos_integrations.wire.call import Call
@@ -21,6 +22,7 @@ from memos_integrations.wire.calls import (
     AddProfileTemplate,
     BindProfileTemplate,
     Chat,
+    ChatCompletions,
     CreateKnowledgebase,
     DeleteKnowledgebase,
     DeleteKnowledgebaseFile,
@@ -44,6 +46,7 @@ from memos_integrations.wire.calls import (
 )
 from memos_integrations.wire.envelope import AsyncTransport, Transport
 from memos_integrations.wire.knowledge import UploadKnowledgebaseFile
+from memos_integrations.wire.tasks import named
 
 __all__ = ["RETRY", "Calls"]
 
@@ -87,6 +90,7 @@ class Calls:
     delete_knowledgebase_file = method(DeleteKnowledgebaseFile)
     chat = method(Chat)
     stream_chat = stream(StreamChat)
+    chat_completions = method(ChatCompletions)
 
     @classmethod
     def over(
@@ -131,6 +135,8 @@ class Calls:
     def _steps(self, call: Call[T]) -> Steps[T]:
         """The tries of `call`, verified where a write may not be made twice."""
         if self._verify and isinstance(call, AddMessage | AddFeedback):
+            if isinstance(call, AddMessage) and not self.tells_messages:
+                return verified_by_task(named(call, uuid4().hex), self.retry, self._seconds(call))
             past = self.share(Past, lambda: Past(self.timezone, self._shared.server_now))
             return verified(call, self.retry, self._seconds(call), past)
         return exchange(call, self.retry, self._seconds(call))
@@ -157,6 +163,11 @@ class Calls:
     def address(self) -> str:
         """Where it asks: the base URL, or for the embedded engine the file's path or ":memory:"."""
         return self._shared.address
+
+    @property
+    def tells_messages(self) -> bool:
+        """Whether the server tells a conversation's messages; else a write is found again by its task's id alone."""
+        return self._shared.tells_messages
 
     @property
     def outbox_options(self) -> OutboxOptions:

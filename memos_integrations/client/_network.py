@@ -2,6 +2,7 @@
 socket behind.
 """
 
+import encodings.idna  # noqa: F401 -- looked up with the first name: a fork amid that import would stand still
 import socket
 import ssl
 from collections.abc import Iterable

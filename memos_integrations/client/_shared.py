@@ -54,8 +54,9 @@ class Shared:
         on_event: tuple[OnEvent, ...] = (),
         outbox: OutboxOptions,
         account: Callable[[bytes], str] = lambda _: "",
+        tells_messages: bool = True,
     ) -> None:
-        self.outbox, self.account = outbox, account
+        self.outbox, self.account, self.tells_messages = outbox, account, tells_messages
         self.transport, self.aio_transport = transport, aio_transport
         self.address, self.timezone, self.closed = address, timezone, False
         self._closing, self._undelivered = False, 0
@@ -76,7 +77,8 @@ class Shared:
         clock = clock_of(date)
         if clock is not None:
             return moment + clock + _HALF_A_SECOND - read_at
-        return None if self.address.startswith("http") else moment  # what runs in this process has this clock
+        elsewhere = self.address.startswith(("http", "memos+http"))
+        return None if elsewhere else moment  # what runs in this process has this clock
 
     def server_now(self) -> float | None:
         return self.server_time(time.time())

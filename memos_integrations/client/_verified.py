@@ -11,16 +11,17 @@ from datetime import tzinfo
 from typing import Any, NoReturn
 
 from memos_integrations.client._exchange import Budget, Outcome, Retry, Steps, Try, tries
-from memos_integrations.errors import MemOSError, Refused, Unreachable
+from memos_integrations.errors import MemOSError, NotFound, Refused, Unreachable
 from memos_integrations.wire.answers import Added
 from memos_integrations.wire.call import MAX_PAGE, Call
-from memos_integrations.wire.calls import AddMessage, GetMessage
+from memos_integrations.wire.calls import AddMessage, GetMessage, GetStatus
 from memos_integrations.wire.codes import Fate, fate
 from memos_integrations.wire.envelope import read
 from memos_integrations.wire.readback import digests, heard, marked, read_back, said
+from memos_integrations.wire.tasks import NamedAdd
 from memos_integrations.wire.verdict import Delivered, Sought, Verdict, verdict
 
-__all__ = ["ACCEPTED", "Past", "verified"]
+__all__ = ["ACCEPTED", "Past", "verified", "verified_by_task"]
 
 _SHARE = 0.5  # of the time left that a try gets, so that a server which hangs leaves time to find out what it did
 _MAX_CONVERSATIONS = 1_024  # whose deliveries are known
@@ -92,6 +93,30 @@ class _Writing:
         return verdict(sought, heard(told, _digest, zone), self.past.of(self.asked), full=full)
 
 
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """The same of a write whose task's id is known: the task is known once it is written."""
+
+    call: NamedAdd
+
+    @property
+    def asked(self) -> GetStatus:
+        return self.call.asked
+
+    def said_of(self, outcome: Outcome, _: float) -> Verdict:
+        """Raises what the reading failed with."""
+        if isinstance(outcome, Unreachable):
+            raise outcome
+        try:
+            read(self.asked, outcome)
+        except NotFound:
+            return Verdict.ABSENT
+        return Verdict.THERE
+
+
+_Seeking = _Writing | _Task
+
+
 @dataclass(slots=True)
 class _Counting(Budget):
     """A budget that knows how often the write was `sent`, over all its rounds."""
@@ -151,8 +176,28 @@ def _sent_until_known(writing: _Writing, retry: Retry, budget: _Counting, chance
                 _give_up(call, error)
 
 
+def verified_by_task(
+    call: NamedAdd, retry: Retry, deadline: float, chance: Callable[[], float] = random.random
+) -> Steps[Any]:
+    """`call` once, on a server that tells no messages: after a failure that tells nothing its task is looked for.
+
+    A task that is known was written. One that is not may still be written, or have been and be forgotten, so nothing is
+    sent again: `Unreachable` with `sent` is raised.
+    """
+    budget = Budget(deadline, _SHARE)
+    try:
+        return (yield from tries(call, retry, budget, chance))
+    except MemOSError as error:
+        if fate(error) is not Fate.UNKNOWN:
+            raise
+        found = yield from _looked(_Task(call), retry, budget, budget.spent)
+        if found is Verdict.THERE:
+            return ACCEPTED.model_copy(update={"task_id": call.task_id})
+        _give_up(call, error)
+
+
 def _looked(
-    writing: _Writing, retry: Retry, budget: Budget, took: float
+    writing: _Seeking, retry: Retry, budget: Budget, took: float
 ) -> Generator[Try, tuple[Outcome, float], Verdict]:
     """Reads the conversation back until that says something, or is refused for good; twice for a no.
 

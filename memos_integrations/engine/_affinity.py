@@ -11,6 +11,7 @@ from math import sqrt
 from typing import Final
 
 from memos_integrations.engine._fields import fields_of
+from memos_integrations.engine._nearness import clipped
 from memos_integrations.engine._rank import rarity
 from memos_integrations.engine._words import tokens
 
@@ -39,12 +40,13 @@ class Bearing:
 def bearings(query: str, likings: Sequence[Liking]) -> list[Bearing]:
     """All preferences, those that bear most on `query` first, then in the order given (newest first, that is)."""
     words = tuple(dict.fromkeys(tokens(query)))
-    counts = Counter(word for liking in likings for word in liking.words)
+    asked = frozenset(words)
+    counts = Counter(word for liking in likings for word in liking.words & asked)
     weights = {word: rarity(counts[word], len(likings)) for word in words}
     fields, whole = fields_of(words), sum(weights.values())
     scores = [
         sum(weights[word] for word in words if word in liking.words)
-        + _FIELDS * _likeness(fields, fields_of(liking.words))
+        + (_FIELDS * _likeness(fields, fields_of(liking.words)) if fields else 0.0)
         for liking in likings
     ]
     top = max(scores, default=0.0)
@@ -53,6 +55,17 @@ def bearings(query: str, likings: Sequence[Liking]) -> list[Bearing]:
         for liking, score in zip(likings, scores, strict=True)
     ]
     return sorted(ranked, key=lambda bearing: -bearing.score)
+
+
+def nearest(ranked: Sequence[Bearing], cosines: Mapping[int, float]) -> list[Bearing]:
+    """`ranked` by their cosines alone, the highest first; what has none keeps its order, at the end."""
+    near = [
+        Bearing(one.number, cosines[one.number], clipped(cosines[one.number]))
+        for one in ranked
+        if one.number in cosines
+    ]
+    rest = [one for one in ranked if one.number not in cosines]
+    return [*sorted(near, key=lambda bearing: -bearing.score), *rest]
 
 
 def _likeness(left: Mapping[int, float], right: Mapping[int, float]) -> float:

@@ -84,25 +84,27 @@ class Chatting:
     call: Chat | StreamChat = field(repr=False)
     project: str = field(repr=False)
     now: datetime
+    before: Sequence[Mapping[str, str]] | None = field(default=None, repr=False)
+    """What was said before, where the caller tells it; None: what is stored of the conversation."""
 
     def answer(self, waiting: Waiting) -> ChatAnswer:
         """The whole answer, its turn stored. Raises `ServerFault` 50144 where that failed, and the answer is lost."""
-        text = self.model.answer(self.asked(), waiting)
+        text = self.model.answer(self.asked(waiting), waiting)
         if waiting.over:
             raise _given_up()
-        self.keep(text)
+        self.keep(text, waiting)
         return ChatAnswer(response=text)
 
     def stream(self, waiting: Waiting) -> "Streaming":
         """The answer as it is made."""
-        answering = Streaming(self.model.stream(self.asked(), waiting), self)
+        answering = Streaming(self.model.stream(self.asked(waiting), waiting), self, waiting)
         waiting.on_give_up(answering.stop)
         return answering
 
-    def asked(self) -> Asked:
+    def asked(self, waiting: Waiting) -> Asked:
         """What the model is asked."""
         call = self.call
-        prompt = system_prompt(call.system_prompt, self._recalled(), call.query, self.now)
+        prompt = system_prompt(call.system_prompt, self._recalled(waiting), call.query, self.now)
         system = [{"role": "system", "content": prompt}] if prompt.strip() else []
         return Asked(
             messages=(*system, *self._history(), {"role": "user", "content": call.query}),
@@ -112,7 +114,7 @@ class Chatting:
             max_tokens=call.max_tokens,
         )
 
-    def keep(self, text: str) -> None:
+    def keep(self, text: str, waiting: Waiting) -> None:
         """Stores the turn, unless told not to. Raises `ServerFault` for an answer without text, or 50144."""
         if not text.strip():
             raise ServerFault("the model gave no answer's text", code=FAILED, path=Chat.path)
@@ -120,17 +122,22 @@ class Chatting:
             return
         messages = [{"role": "user", "content": self.call.query}, {"role": "assistant", "content": text}]
         add = checked(AddMessage, {"messages": messages, **self._given(_STORING)})
+        more: dict[str, Any] = {"waiting": waiting} if self.engine.waits(add.path) else {}
         try:
-            self.engine.add_message(add, self.project)
+            self.engine.add_message(add, self.project, **more)
         except MemOSError as error:
             told = "the answer was made, but its turn could not be stored"
             raise ServerFault(told, code=_NOT_STORED, path=Chat.path) from error
 
-    def _recalled(self) -> Found:
-        return self.engine.search_memory(checked(SearchMemory, self._given(_RECALLING)), self.project)
+    def _recalled(self, waiting: Waiting) -> Found:
+        call = checked(SearchMemory, self._given(_RECALLING))
+        more: dict[str, Any] = {"seconds": waiting.seconds, "waiting": waiting} if self.engine.waits(call.path) else {}
+        return self.engine.search_memory(call, self.project, **more)
 
     def _history(self) -> Sequence[Mapping[str, str]]:
         """The conversation's newest messages that are words of its two sides: tools' traffic takes no place."""
+        if self.before is not None:
+            return self.before
         subject = {"user_id": self.call.user_id, "conversation_id": self.call.conversation_id}
         call = checked(GetMessage, {**subject, "message_limit_number": MAX_PAGE})
         stored = self.engine.get_message(call, self.project).message_detail_list
@@ -144,8 +151,8 @@ class Chatting:
 class Streaming(Iterator[ChatEvent]):
     """The model's events as they come, and when they are over, the turn's storing and one "end"."""
 
-    def __init__(self, answering: Answering, chatting: Chatting) -> None:
-        self._answering, self._chatting = answering, chatting
+    def __init__(self, answering: Answering, chatting: Chatting, waiting: Waiting) -> None:
+        self._answering, self._chatting, self._waiting = answering, chatting, waiting
         self._text: list[str] = []
         self._over = self._ended = False
 
@@ -175,7 +182,7 @@ class Streaming(Iterator[ChatEvent]):
 
     def _end(self) -> ChatEvent:
         self._answering.close()
-        self._chatting.keep("".join(self._text))
+        self._chatting.keep("".join(self._text), self._waiting)
         return ChatEvent(type="end")
 
 

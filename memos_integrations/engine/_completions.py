@@ -33,6 +33,7 @@ class Asked:
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
+    response_format: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 def asked_bytes(asked: Asked, model: str, *, stream: bool) -> bytes:
@@ -40,7 +41,8 @@ def asked_bytes(asked: Asked, model: str, *, stream: bool) -> bytes:
 
     What was left out is left to the endpoint: not every model takes each of these, nor MemOS Cloud's defaults.
     """
-    chosen = {"temperature": asked.temperature, "top_p": asked.top_p, "max_tokens": asked.max_tokens}
+    names = ("temperature", "top_p", "max_tokens", "response_format")
+    chosen = {name: getattr(asked, name) for name in names}
     given = {name: value for name, value in chosen.items() if value is not None}
     return to_json({"model": asked.model or model, "messages": asked.messages, **given, "stream": stream})
 

@@ -15,12 +15,19 @@ PREFERENCES: Final = "preference"
 EVENTS: Final = "event"
 TOOLS: Final = "tool_memory"
 PROFILES: Final = "profile"
-_BY_MODEL: Final = frozenset((PROFILES, "skill"))
+SKILLS: Final = "skill"
+_BY_MODEL: Final = frozenset((PROFILES, SKILLS))
+_UNREAD: Final = frozenset(("image", "document"))
+_MODEL_NEEDED: Final = (
+    "give connect(…, extractor=ModelEndpoint(base_url=…, model=…)), or set MEMOS_EXTRACTOR_BASE_URL and "
+    "MEMOS_EXTRACTOR_NAME (and MEMOS_EXTRACTOR_API_KEY where it takes a key), or leave it out"
+)
 
 MESSAGES: Final = 6  # message_limit_number (contract §2.2)
 PAGE: Final = 10  # size (contract §2.4)
 _LIMIT: Final = 9  # memory_limit_number and preference_limit_number (contract §2.3)
 _TOOL_LIMIT: Final = 6  # tool_memory_limit_number (contract §2.3)
+_SKILL_LIMIT: Final = 6  # skill_limit_number (contract §2.3)
 _VIEWS: Final = get_args(View)
 
 Kind = Literal["user", "agent"]
@@ -80,6 +87,7 @@ def views(call: Selecting) -> frozenset[str]:
         return frozenset(call.include_memory_view)
     if isinstance(call, SearchMemory):
         switches = {FACTS: True, PREFERENCES: call.include_preference is not False, TOOLS: call.include_tool_memory}
+        switches[SKILLS] = call.include_skill
         return frozenset(view for view, wanted in switches.items() if wanted)
     left_out = {PREFERENCES: call.include_preference is False, TOOLS: call.include_tool_memory is False}
     return frozenset(view for view in _VIEWS if not left_out.get(view))
@@ -120,14 +128,31 @@ def profile_limit(call: SearchMemory) -> int:
     return _LIMIT if call.memory_limit_number is None else call.memory_limit_number
 
 
-def check_views(call: AddMessage) -> None:
-    """Profiles and skills are made of conversations by a model, and there is none for it here.
+def skill_limit(call: SearchMemory) -> int:
+    """How many skills at most, an owner's and those of knowledge bases together."""
+    if SKILLS not in views(call):
+        return 0
+    return _SKILL_LIMIT if call.skill_limit_number is None else call.skill_limit_number
 
-    Raises `ServerFault` (50002) for an add that asks for nothing else: nothing would come of it.
+
+def check_views(call: AddMessage, *, learns: bool) -> None:
+    """Profiles and skills are made of conversations by a model, which reads words of the caller's own, too.
+
+    Raises `ServerFault` (50002) for an add that asks for what takes one where there is none (`learns` False), and for
+    words on images and documents, which nothing reads here: nothing would come of it.
     """
-    if call.allow_memory_view and set(call.allow_memory_view) <= _BY_MODEL:
-        words = "profiles and skills are not made of conversations here: ask for other views, too, or edit_profile"
+    prompts = call.custom_extract_prompt or {}
+    if not learns and call.allow_memory_view and set(call.allow_memory_view) <= _BY_MODEL:
+        raise _takes_model("profiles and skills are made of conversations by a model", call)
+    if not learns and prompts:
+        raise _takes_model("custom_extract_prompt is for a model", call)
+    if unread := sorted(_UNREAD & set(prompts)):
+        words = f"custom_extract_prompt: nothing here reads {' or '.join(unread)}: leave that out"
         raise ServerFault(words, code=50002, path=call.path)
+
+
+def _takes_model(what: str, call: AddMessage) -> ServerFault:
+    return ServerFault(f"{what}, and none is configured: {_MODEL_NEEDED}", code=50002, path=call.path)
 
 
 def start(page: int, size: int) -> int:

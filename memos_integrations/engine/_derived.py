@@ -1,4 +1,4 @@
-"""Events and tool memories: what is derived from turns beside facts and preferences, in one table, one view each."""
+"""Events, tool memories and skills: what is derived from turns beside facts and preferences; one table, a view each."""
 # ruff: noqa: S608 -- every part of a statement is from this folder; values of the caller are bound
 
 import json
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from memos_integrations.engine._affinity import Liking, bearings
-from memos_integrations.engine._queries import EVENT, LISTED, MARK, MARKED, TOOL, Queries
+from memos_integrations.engine._queries import EVENT, LISTED, MARK, MARKED, SKILL, TOOL, Queries
 from memos_integrations.engine._rows import StoredTurn, Told
 from memos_integrations.engine._store import Store
 from memos_integrations.engine._where import Where
@@ -33,7 +33,7 @@ MOST: Final = 2_000
 
 _EVERY: Final = Where("1", ())
 _TASK: Final = "join task t on t.number = m.task"
-_VIEW: Final = {EVENT: "event", TOOL: "tool_memory"}
+_VIEW: Final = {EVENT: "event", TOOL: "tool_memory", SKILL: "skill"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class Derived:
     title: str
     resolving: bool
     info: dict[str, Any]
+    tags: tuple[str, ...]
 
 
 def add(store: Store, view: str, source: tuple[int, StoredTurn], text: str, body: dict[str, Any]) -> None:
@@ -94,8 +95,8 @@ def newest(store: Queries, view: str, owner: int, where: Where | None, *, limit:
 
 def derived(store: Queries, numbers: Iterable[int]) -> dict[int, Derived]:
     """These by number."""
-    found = f"""select m.number, m.public, m.text, m.body, m.said, m.updated, c.name, m.message, {MARKED}, t.info
-        from derived m {_TASK} {MARK} join conversation c on c.owner = m.owner and c.number = m.conversation
+    found = f"""select m.number, m.public, m.text, m.body, m.said, m.updated, c.name, m.message, {MARKED}, t.info,
+        t.tags from derived m {_TASK} {MARK} join conversation c on c.owner = m.owner and c.number = m.conversation
         where m.number {LISTED}"""
     rows = store.execute(found, (json.dumps(list(numbers)),))
     return {row[0]: _read(row) for row in rows}
@@ -129,8 +130,8 @@ def delete(store: Store, numbers: Sequence[int]) -> set[int]:
 
 
 def _read(row: tuple[Any, ...]) -> Derived:
-    body, info = json.loads(row[3]), json.loads(row[10])
-    return Derived(*[*row[:3], body, *row[4:10], info])
+    body, info, tags = json.loads(row[3]), json.loads(row[10]), tuple(json.loads(row[11]))
+    return Derived(*[*row[:3], body, *row[4:10], info, tags])
 
 
 def _words(text: str) -> str:

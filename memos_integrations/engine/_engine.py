@@ -2,35 +2,38 @@
 is stored in `_store`, what counts in `_rank`.
 """
 
+import time
 import uuid
 from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import Final
 
-from memos_integrations.engine import _defaults, _derived, _deriving, _items, _profiles_found, _status
+from memos_integrations.engine import _defaults, _derived, _deriving, _items, _profiles_found, _skills_found, _status
 from memos_integrations.engine._chat import Chatting, configured
+from memos_integrations.engine._chat_completed import as_chat, completion
 from memos_integrations.engine._defaults import FACTS
 from memos_integrations.engine._extract import Turn, note, turn
 from memos_integrations.engine._knowledge import (
     Knowledge,
     base_facts,
-    found_skills,
     linked,
     merged,
     searched,
-    skill_named,
     tell,
 )
 from memos_integrations.engine._knowledge_store import Base
 from memos_integrations.engine._pieces import Answering, Waiting
 from memos_integrations.engine._profiles import Profiles
 from memos_integrations.engine._public import publish, with_public
-from memos_integrations.engine._queries import EVENT, FACT, PREFERENCE, TOOL
+from memos_integrations.engine._queries import EVENT, FACT, PREFERENCE, SKILL, TOOL
 from memos_integrations.engine._refine import refine, wants
-from memos_integrations.engine._rows import Owner
+from memos_integrations.engine._rows import Owner, Task
 from memos_integrations.engine._search import Wanted, find_derived, find_facts, find_preferences
 from memos_integrations.engine._stateless import Stateless
 from memos_integrations.engine._times import instant
 from memos_integrations.engine._updating import Updating
+from memos_integrations.engine._vectors import Near
 from memos_integrations.errors import NotFound
 from memos_integrations.wire.answers import (
     Added,
@@ -46,6 +49,7 @@ from memos_integrations.wire.answers import (
 from memos_integrations.wire.calls import (
     AddMessage,
     Chat,
+    ChatCompletions,
     GetMemory,
     GetMemoryById,
     GetMessage,
@@ -53,6 +57,7 @@ from memos_integrations.wire.calls import (
     SearchMemory,
     StreamChat,
 )
+from memos_integrations.wire.completions import Completion
 
 __all__ = ["Engine"]
 
@@ -61,13 +66,14 @@ NOBODY: Final = Owner(0, 0, 0)
 
 
 class Engine(Knowledge, Profiles, Stateless, Updating):
-    """MemOS in one SQLite file, or in memory (`path` ":memory:"); a `model` and a network are needed for chat alone.
+    """MemOS in one SQLite file, or in memory (`path` ":memory:"); a `model` is asked for chat alone.
 
     Facts are turns as they were said, preferences are found by rules (English and Chinese); search is by words and by
     the structure of conversations. Usable from any thread; several processes may use one file. `clock` tells epoch
     seconds. `synchronous` "NORMAL" survives the end of the process, "FULL" the end of power too, at a third of the
     speed of writing. `fetch` tells what a web address holds that is given as a file; without it such files are refused.
-    Times are UTC. `close()` it. Raises `Unsupported` when the file can't be used.
+    An `extractor` finds facts, preferences and more in the place of rules. Times are UTC. `close()` it. Raises
+    `Unsupported` when the file can't be used.
 
     >>> from memos_integrations.wire.calls import AddMessage, SearchMemory
     >>> engine = Engine(":memory:")
@@ -80,54 +86,76 @@ class Engine(Knowledge, Profiles, Stateless, Updating):
     >>> engine.close()
     """
 
-    def add_message(self, call: AddMessage, project: str = "") -> Added:
-        """Stores the turns, findable at once; refines them before or after answering, as `async_mode` says."""
-        _defaults.check_views(call)
-        now, public = self._now(), str(uuid.uuid4())
-        turns = [turn(message, now) for message in call.turns]
-        later = call.async_mode is not False
-        with self._store.writing():
-            for owner in _defaults.owners(call):
-                self._add(call, turns, self._store.make_owner(project, *owner), public)
-            bases = linked(self._store, project, call.allow_knowledgebase_ids, call.path)
-            origin = _defaults.origin(call)
-            tell(self._store, bases, turns, origin, public=public, now=now)
-            publish(self._store, project, turns, origin, allowed=call.allow_public, public=public, now=now)
-            if not later:
-                self._refine_now(project, public)
-        if later:
+    def add_message(
+        self, call: AddMessage, project: str = "", seconds: float | None = None, waiting: Waiting | None = None
+    ) -> Added:
+        """Stores the turns, findable at once; refines them before or after answering, as `async_mode` says.
+
+        Where an extractor is asked before the answer, it has most of `seconds`; then the rules take its place.
+        """
+        _defaults.check_views(call, learns=self._learner is not None)
+        begun, waiting = time.monotonic(), waiting or Waiting(seconds)
+        public, later = str(uuid.uuid4()), call.async_mode is not False
+        with ExitStack() as held:
+            with self._store.writing():
+                self._store_turns(call, project, public)
+                tasks = [] if later else self._running(project, public)
+                if self._learner is not None:
+                    held.enter_context(self._learner.holding(tasks))
+                elif not later:
+                    self._refine_now(tasks)
+            done = not later and (self._learner is None or self._learner.finish(tasks, waiting, begun))
+        if not done:
             self._refiner.wake()
-        return Added(task_id=public, status="running" if later else "completed")
+        return Added(task_id=public, status="completed" if done else "running")
+
+    def _store_turns(self, call: AddMessage, project: str, public: str) -> None:
+        now = self._now()
+        turns = [turn(message, now) for message in call.turns]
+        for owner in _defaults.owners(call):
+            self._add(call, turns, self._store.make_owner(project, *owner), public)
+        bases = linked(self._store, project, call.allow_knowledgebase_ids, call.path)
+        origin = _defaults.origin(call)
+        tell(self._store, bases, turns, origin, public=public, now=now)
+        publish(self._store, project, turns, origin, allowed=call.allow_public, public=public, now=now)
 
     def _add(self, call: AddMessage, turns: list[Turn], owner: int, public: str) -> None:
         now, store, origin = self._now(), self._store, _defaults.origin(call)
         conversation = call.conversation_id or f"conversation-{public}"
         task = store.add_task(public, owner, origin, now)
         numbers = store.add_messages(task, owner, conversation, turns, now)
+        if call.custom_extract_prompt:
+            store.keep_prompts(task, call.custom_extract_prompt)
         if not wants(origin.views, FACTS):
             return
         for number, said in zip(numbers, turns, strict=True):
             for part in said.pieces:
                 store.add_fact((owner, *store.place(owner, conversation)), (task, number), said, part)
 
-    def _refine_now(self, project: str, public: str) -> None:
-        for task in self._store.tasks_of(project, public):
+    def _running(self, project: str, public: str) -> list[Task]:
+        return [task for task in self._store.tasks_of(project, public) if task.status == "running"]
+
+    def _refine_now(self, tasks: list[Task]) -> None:
+        for task in tasks:
             refine(self._store, task)
 
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
-        """Facts and preferences that bear on the query, each kind best first."""
+    def search_memory(
+        self, call: SearchMemory, project: str = "", seconds: float | None = None, waiting: Waiting | None = None
+    ) -> Found:
+        """Facts and preferences that bear on the query, each kind best first; an embedder has most of the `seconds`."""
+        vector = self._vector(call, seconds, waiting)
         with self._store.reading():
             bases = searched(self._store, project, call.knowledgebase_ids, call.path)
             owner = self._owner(call, project)
-            return self._found(call, project, owner or NOBODY, bases)
+            return self._found(call, project, owner or NOBODY, bases, self._near(vector))
 
-    def _found(self, call: SearchMemory, project: str, owner: Owner, bases: list[Base]) -> Found:
-        wanted = Wanted(owner, call.query, call.conversation_id, _defaults.condition(call), call.relativity)
+    def _found(self, call: SearchMemory, project: str, owner: Owner, bases: list[Base], asked: Near | None) -> Found:
+        wanted = Wanted(owner, call.query, call.conversation_id, _defaults.condition(call), call.relativity, asked)
         limit = _defaults.fact_limit(call)
         hits = find_facts(self._store, wanted, limit)
         if bases:
-            hits = merged([hits, *base_facts(self._store, call, bases, limit)], limit)
-        hits = with_public(self._store, call, project, hits, limit)
+            hits = merged([hits, *base_facts(self._store, call, bases, limit, asked)], limit)
+        hits = with_public(self._store, call, project, hits, limit, asked)
         near = find_preferences(self._store, wanted, _defaults.preference_limit(call))
         original = call.context_format in {"sources", "mixed"}
         preferences = self._told_preferences({bearing.number: bearing.relativity for bearing in near}, original)
@@ -140,7 +168,7 @@ class Engine(Knowledge, Profiles, Stateless, Updating):
             event_detail_list=_deriving.events(self._store, events, original=original),
             tool_memory_detail_list=_deriving.tools(self._store, tools),
             profile_detail_list=_profiles_found.hits(self._store, call, owner.number),
-            skill_detail_list=found_skills(self._store, call, bases),
+            skill_detail_list=_skills_found.found(self._store, call, wanted, bases),
         )
 
     def _told_facts(self, found: Mapping[int, float | None], original: bool) -> tuple[Fact, ...]:
@@ -179,9 +207,9 @@ class Engine(Knowledge, Profiles, Stateless, Updating):
         tables = [_status.TABLES[view] for view in _defaults.views(call) if view in _status.TABLES]
         facts = store.newest(owner, among, size, start) if FACT in tables else []
         likings = store.newest_preferences(owner, among, size, start) if PREFERENCE in tables else []
-        events, tools = (
+        events, tools, skills = (
             _derived.newest(store, table, owner, among, limit=size, start=start) if table in tables else []
-            for table in (EVENT, TOOL)
+            for table in (EVENT, TOOL, SKILL)
         )
         totals = (store.total(table, owner, among) for table in tables)
         total = max((_profiles_found.total(store, call, owner), *totals))
@@ -190,6 +218,7 @@ class Engine(Knowledge, Profiles, Stateless, Updating):
             preference_detail_list=self._told_preferences(dict.fromkeys(likings), original=True),
             event_detail_list=_deriving.events(store, dict.fromkeys(events), original=True),
             tool_memory_detail_list=_deriving.tools(store, dict.fromkeys(tools)),
+            skill_detail_list=_skills_found.told(store, dict.fromkeys(skills)),
             profile_detail_list=_profiles_found.page(store, call, owner, size, start),
             total=total,
             size=size,
@@ -203,7 +232,7 @@ class Engine(Knowledge, Profiles, Stateless, Updating):
             found = _items.named(self._store, project, call.memory_id) or _deriving.named(
                 self._store, project, call.memory_id
             )
-            found = found or skill_named(self._store, project, call.memory_id)
+            found = found or _skills_found.named(self._store, project, call.memory_id)
         if found is None:
             raise NotFound("no memory has this id here: it was deleted, or never was", code=40001, path=call.path)
         return found
@@ -227,6 +256,13 @@ class Engine(Knowledge, Profiles, Stateless, Updating):
     ) -> Answering:
         """The same in pieces, each waited for `seconds` at most; the turn is stored before the last. Close it."""
         return self._chatting(call, project).stream(waiting or Waiting(seconds))
+
+    def chat_completions(
+        self, call: ChatCompletions, project: str = "", seconds: float | None = None, waiting: Waiting | None = None
+    ) -> Completion:
+        """The same as `chat` in OpenAI's form; the model sees the history that the call tells, not the stored one."""
+        chatting = replace(self._chatting(as_chat(call), project), before=call.before)
+        return completion(call, chatting.answer(waiting or Waiting(seconds)), self._now())
 
     def _chatting(self, call: Chat | StreamChat, project: str) -> Chatting:
         model = configured(self._model)

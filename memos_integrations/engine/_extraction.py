@@ -53,8 +53,9 @@ class ToExtract:
     """The `lines` of one add, oldest first, and what helps to understand them.
 
     `before` are lines of the conversation that came earlier; nothing is extracted from those. `views` are the kinds
-    wanted, by their names in the API; `prompts` the caller's own words on what to extract, by view. An answer names
-    lines, known memories and fields by their places in these tuples, counted from 0.
+    wanted, by their names in the API; `prompts` the caller's own words on what to extract, by view; `model` the one
+    that a caller named. An answer names lines, known memories and fields by their places in these tuples, counted
+    from 0.
     """
 
     lines: tuple[Line, ...]
@@ -63,6 +64,7 @@ class ToExtract:
     known: tuple[Known, ...] = ()
     fields: tuple[Field, ...] = ()
     prompts: Mapping[str, str] = field(default_factory=dict, repr=False)
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

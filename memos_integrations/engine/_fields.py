@@ -208,8 +208,9 @@ def _as_indexed(word: str) -> list[str]:
 def fields_of(words: Iterable[str]) -> dict[int, float]:
     """The fields that search words belong to, weighed; a word of several fields counts for each of them in part."""
     bag: dict[int, float] = defaultdict(float)
+    table = _fields_by_word()
     for word in words:
-        fields = _fields_by_word().get(word, ())
+        fields = table.get(word, ())
         for field in fields:
             bag[field] += 1 / len(fields)
     return dict(bag)

@@ -39,7 +39,7 @@ def preference(row: StoredPreference, *, relativity: float | None = None, turns:
     """A preference; with `turns`, also its sources."""
     return Preference(
         id=row.public,
-        preference_type="explicit_preference",
+        preference_type="implicit_preference" if row.implicit else "explicit_preference",
         preference=row.text,
         reasoning=row.reasoning,
         create_time=row.said,

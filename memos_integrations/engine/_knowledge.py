@@ -3,15 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from memos_integrations.engine import _knowledge_skills
 from memos_integrations.engine import _knowledge_store as sql
-from memos_integrations.engine._affinity import bearings
 from memos_integrations.engine._core import Core
 from memos_integrations.engine._defaults import FACTS
 from memos_integrations.engine._extract import Turn
 from memos_integrations.engine._files import given
-from memos_integrations.engine._items import ACTIVE, CERTAIN, rounded
-from memos_integrations.engine._knowledge_skills import StoredSkill
 from memos_integrations.engine._knowledge_store import Base, StoredFile
 from memos_integrations.engine._queries import Queries
 from memos_integrations.engine._rank import Hit
@@ -19,10 +15,10 @@ from memos_integrations.engine._refine import wants
 from memos_integrations.engine._rows import Origin
 from memos_integrations.engine._search import Wanted, find_facts
 from memos_integrations.engine._store import SWEPT_AT_ONCE, Store
-from memos_integrations.engine._times import instant
+from memos_integrations.engine._vectors import Near
 from memos_integrations.engine._where import Where, where
 from memos_integrations.errors import BadRequest, NotFound
-from memos_integrations.wire.answers import Deleted, Memory, Skill
+from memos_integrations.wire.answers import Deleted
 from memos_integrations.wire.calls import SearchMemory
 from memos_integrations.wire.knowledge import (
     AddKnowledgebaseFile,
@@ -36,10 +32,9 @@ from memos_integrations.wire.knowledge import (
     KnowledgebaseFiles,
 )
 
-__all__ = ["Knowledge", "base_facts", "found_skills", "linked", "merged", "searched", "skill_named", "tell"]
+__all__ = ["Knowledge", "base_facts", "linked", "merged", "searched", "tell"]
 
 PAGE: Final = 20  # page_size (contract §2.13)
-_SKILLS: Final = 6  # skill_limit_number (contract §2.3)
 _ALL: Final = "all"
 _NOT_THERE, _NO_BASE, _NOT_LINKED = 40001, 50120, 50123
 
@@ -145,11 +140,14 @@ def tell(store: Store, bases: Iterable[Base], turns: Sequence[Turn], origin: Ori
             sql.add_turns(store, base, turns, origin, public=public, now=now)
 
 
-def base_facts(store: Queries, call: SearchMemory, bases: Iterable[Base], limit: int) -> list[list[Hit]]:
+def base_facts(
+    store: Queries, call: SearchMemory, bases: Iterable[Base], limit: int, asked: Near | None
+) -> list[list[Hit]]:
     """What bears on the query in each of the bases, best first; a filter binds where it is meant for them."""
     among = _among(call)
     owners = (sql.owner_of(store, base) for base in bases)
-    return [find_facts(store, Wanted(owner, call.query, None, among, call.relativity), limit) for owner in owners]
+    wanted = (Wanted(owner, call.query, None, among, call.relativity, asked) for owner in owners)
+    return [find_facts(store, one, limit) for one in wanted]
 
 
 def merged(lists: Sequence[list[Hit]], limit: int) -> list[Hit]:
@@ -165,58 +163,6 @@ def merged(lists: Sequence[list[Hit]], limit: int) -> list[Hit]:
         found.append(best.pop())
         heads = [hits for hits in heads if hits]
     return found
-
-
-def found_skills(store: Queries, call: SearchMemory, bases: Sequence[Base]) -> tuple[Skill, ...]:
-    """The skills in the bases that bear on the query, best first; cut by relativity only where the caller asks so."""
-    limit = _skill_limit(call)
-    if not bases or not limit:
-        return ()
-    near = bearings(call.query, _knowledge_skills.words_of(store, bases, _among(call)))
-    kept = [each for each in near if each.relativity >= (call.relativity or 0.0)][:limit]
-    rows = _knowledge_skills.skills(store, [each.number for each in kept])
-    return tuple(_skill(rows[each.number], each.relativity) for each in kept)
-
-
-def skill_named(store: Queries, project: str, public: str) -> Memory | None:
-    """The skill of that id, as memories are read by their ids."""
-    found = _knowledge_skills.named(store, project, public)
-    if found is None:
-        return None
-    return Memory(
-        id=found.public,
-        memory_view="skill",
-        title=found.body["name"],
-        content=found.body,
-        conversation_id=sql.SESSION,
-        status=ACTIVE,
-        algorithm_updatable=False,
-        created_at=f"{instant(found.said):%Y-%m-%dT%H:%M:%S}",
-        updated_at=f"{instant(found.updated):%Y-%m-%dT%H:%M:%S}",
-        user_id="",
-        agent_id="",
-    )
-
-
-def _skill(row: StoredSkill, relativity: float) -> Skill:
-    return Skill(
-        id=row.public,
-        skill_value=row.body,
-        skill_type="UploadedSkill",
-        create_time=row.said,
-        update_time=row.updated,
-        conversation_id=sql.SESSION,
-        status=ACTIVE,
-        confidence=CERTAIN,
-        relativity=rounded(relativity),
-    )
-
-
-def _skill_limit(call: SearchMemory) -> int:
-    views = call.include_memory_view
-    if not ("skill" in views if views is not None else call.include_skill):
-        return 0
-    return _SKILLS if call.skill_limit_number is None else call.skill_limit_number
 
 
 def _among(call: SearchMemory) -> Where | None:

@@ -3,16 +3,18 @@
 
 from typing import Final
 
-from memos_integrations.engine import _derived
-from memos_integrations.engine._queries import EVENT, FACT, PREFERENCE, TOOL
+from memos_integrations.engine._queries import EVENT, FACT, PREFERENCE, SKILL, TOOL, UPLOADED
 from memos_integrations.engine._store import Store
 from memos_integrations.engine._words import tokens
 
 __all__ = ["archive", "entitle", "resolve", "revive"]
 
-_PLACES: Final = {FACT: ("fact", "id"), PREFERENCE: ("preference", "number")} | dict.fromkeys(
-    (EVENT, TOOL), ("derived", "number")
-)
+_PLACES: Final = {
+    FACT: ("fact", "id"),
+    PREFERENCE: ("preference", "number"),
+    UPLOADED: ("skill", "number"),
+    **dict.fromkeys((EVENT, TOOL, SKILL), ("derived", "number")),
+}
 
 
 def entitle(store: Store, table: str, public: str, title: str, now: int) -> None:
@@ -31,19 +33,21 @@ def revive(store: Store, table: str, number: int, now: int) -> None:
     """Lets an archived memory be found again."""
     if table == FACT:
         store.revive_fact(number, tokens, now)
-        return
-    place, key = _PLACES[table]
-    store.execute(f"update {place} set archived = 0, updated = ? where {key} = ?", (now, number))
+    else:
+        _set_archived(store, table, number, False, now)
 
 
 def archive(store: Store, table: str, number: int, now: int) -> None:
     """Keeps a memory to be read by its id alone."""
     if table == FACT:
         store.archive_fact(number, tokens, now)
-    elif table == PREFERENCE:
-        store.archive_preference(number, now)
     else:
-        _derived.archive(store, number, now)
+        _set_archived(store, table, number, True, now)
+
+
+def _set_archived(store: Store, table: str, number: int, archived: bool, now: int) -> None:
+    place, key = _PLACES[table]
+    store.execute(f"update {place} set archived = ?, updated = ? where {key} = ?", (archived, now, number))
 
 
 def _mark(store: Store, public: str, name: str, value: str | bool) -> None:

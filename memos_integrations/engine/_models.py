@@ -14,10 +14,11 @@ from typing import Any, Final, Literal, Self
 import httpx
 
 from memos_integrations.engine._completions import FAILED, Reader, events_of, refusal
+from memos_integrations.engine._pieces import Waiting
 from memos_integrations.errors import Refused, ServerFault
 from memos_integrations.wire.events import ChatEvent
 
-__all__ = ["Answer", "Question"]
+__all__ = ["Answer", "Question", "whole"]
 
 _now = time.monotonic
 _CONNECT_SECONDS: Final = 10.0
@@ -76,7 +77,29 @@ def _read(question: Question, line: "_Line") -> Generator[ChatEvent, None, None]
     line.check()
 
 
+def whole(question: Question, seconds: float, waiting: Waiting, *, most: int) -> bytes:
+    """The body of the reply, of which `most` bytes are read, in `seconds`. Raises `Refused`, as `Answer` does."""
+    line = _Line(seconds, httpx.URL(question.url).netloc.decode())
+    waiting.on_give_up(lambda: line.cut("given up"))
+    line.check()
+    with line, line.timed():
+        try:
+            with _replied(question, line) as response:
+                body = _most(response, most)
+        except (*_FAILURES, Refused) as error:
+            raise line.failure(error) from None  # its own words may quote the endpoint's
+    line.check()
+    return body
+
+
 def _asked(question: Question, line: "_Line", reader: Reader) -> Iterator[ChatEvent]:
+    with _replied(question, line) as response:
+        yield from _events(response, reader)
+
+
+@contextmanager
+def _replied(question: Question, line: "_Line") -> Iterator[httpx.Response]:
+    """The reply once its head is there. Raises `Refused` for a refusal."""
     bound = httpx.Timeout(line.seconds, connect=min(line.seconds, _CONNECT_SECONDS))
     trace = {"trace": line.seen}
     with (
@@ -86,13 +109,13 @@ def _asked(question: Question, line: "_Line", reader: Reader) -> Iterator[ChatEv
         ) as response,
         line.answered(),
     ):
-        yield from _events(response, reader)
+        if response.status_code != httpx.codes.OK:
+            retry_after = response.headers.get("retry-after", "")
+            raise refusal(response.status_code, _most(response, _MOST_WORDS), retry_after)
+        yield response
 
 
 def _events(response: httpx.Response, reader: Reader) -> Iterator[ChatEvent]:
-    if response.status_code != httpx.codes.OK:
-        retry_after = response.headers.get("retry-after", "")
-        raise refusal(response.status_code, _most(response, _MOST_WORDS), retry_after)
     if "event-stream" not in response.headers.get("content-type", ""):
         yield from events_of(_most(response, _LARGEST))
         reader.ended = True
@@ -175,7 +198,7 @@ class _Line:
             return _given_up()
         if self.why == "late" or isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout):
             return ServerFault(
-                f"the model did not go on within {self.seconds:g} s: give ModelEndpoint's timeout, "
+                f"the model did not go on within {self.seconds:g} s: give its endpoint's timeout, "
                 "or the client's deadline, more seconds",
                 code=FAILED,
             )

@@ -36,8 +36,8 @@ TEMPLATES: Final = 10  # size of a page (contract §1.5)
 
 
 class Profiles(Core):
-    """Templates, and the profiles made from them. Fields change by these calls alone: to fill them in from what is said
-    (`algorithm_updatable`) takes a model, which MemOS Cloud has and this engine does not; the mark is kept and told.
+    """Templates, and the profiles made from them. Fields change by these calls, by their ids (`update_memory`), and
+    those marked `algorithm_updatable` by what is said, where the engine has an extractor.
     """
 
     def add_profile_template(self, call: AddProfileTemplate, project: str = "") -> ProfileTemplateAdded:

@@ -10,7 +10,7 @@ from memos_integrations.engine._times import instant
 from memos_integrations.wire.answers import ProfileHit
 from memos_integrations.wire.profiles import leaves
 
-__all__ = ["Held", "Leaf", "Leaves", "Subject", "filled", "hit", "iso", "parsed", "tree"]
+__all__ = ["Held", "Leaf", "Leaves", "Subject", "field_id", "filled", "hit", "iso", "parsed", "tree"]
 
 Subject = tuple[str, str]  # user or agent, and the name
 Leaves = Mapping[str, "Leaf"]
@@ -70,7 +70,7 @@ def hit(held: Held, subject: Subject, relativity: float) -> ProfileHit:
     """A field as search tells it. A field that stands alone at the top has no category."""
     category, *_, name = ("", *held.path.split(".")) if "." not in held.path else held.path.split(".")
     return ProfileHit(
-        id=_id(held, subject),
+        id=field_id(subject, held.template, held.path),
         memory=held.text,
         memory_type="ProfileMemory",
         template_id=held.template,
@@ -86,10 +86,10 @@ def hit(held: Held, subject: Subject, relativity: float) -> ProfileHit:
     )
 
 
-def _id(held: Held, subject: Subject) -> str:
+def field_id(subject: Subject, template: str, path: str) -> str:
     """Subject, template and a hash (contract §3.5): the same for as long as the field is there."""
-    digest = hashlib.sha256("\0".join((*subject, held.template, held.path)).encode()).hexdigest()
-    return f"{subject[1]}_{held.template}_{digest[:16]}"
+    digest = hashlib.sha256("\0".join((*subject, template, path)).encode()).hexdigest()
+    return f"{subject[1]}_{template}_{digest[:16]}"
 
 
 def iso(milliseconds: int) -> str:

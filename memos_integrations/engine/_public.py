@@ -15,6 +15,7 @@ from memos_integrations.engine._rank import Hit
 from memos_integrations.engine._rows import Origin
 from memos_integrations.engine._search import Wanted, find_facts
 from memos_integrations.engine._store import Store
+from memos_integrations.engine._vectors import Near
 from memos_integrations.engine._where import where
 from memos_integrations.wire.calls import SearchMemory
 
@@ -32,14 +33,16 @@ def publish(
         tell(store, [shared], turns, origin, public=public, now=now)
 
 
-def with_public(store: Queries, call: SearchMemory, project: str, hits: list[Hit], limit: int) -> list[Hit]:
+def with_public(  # noqa: PLR0917 -- a search's parts, each once
+    store: Queries, call: SearchMemory, project: str, hits: list[Hit], limit: int, asked: Near | None
+) -> list[Hit]:
     """`hits` and what bears on the query in public memory; what an own hit says already is left out."""
     owner = store.owner(project, _KIND, "") if limit else None
     if owner is None:
         return hits
     group = call.condition.group(_KIND) if call.condition else None
     among = where(group) if group else None
-    shared = find_facts(store, Wanted(owner, call.query, None, among, call.relativity), limit + len(hits))
+    shared = find_facts(store, Wanted(owner, call.query, None, among, call.relativity, asked), limit + len(hits))
     rows = store.facts([*(hit.id for hit in hits), *(hit.id for hit in shared)])
     said = {(rows[hit.id].role, rows[hit.id].text) for hit in hits}
     others = [hit for hit in shared if (rows[hit.id].role, rows[hit.id].text) not in said]

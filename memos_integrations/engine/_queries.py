@@ -19,12 +19,14 @@ MARKED = "coalesce(k.title, ''), coalesce(k.resolving, 0)"
 _FACT = f"""select m.id, m.public, m.type, m.mode, m.role, m.name, m.text, m.said, m.updated, c.name, m.message,
     {MARKED}, t.tags, t.info from fact m {_TASK} {MARK}
     join conversation c on c.owner = m.id >> 40 and c.number = (m.id >> 18) & 0x3fffff"""
-_PREFERENCE = f"""select m.number, m.public, m.text, m.reasoning, m.said, m.updated, c.name, m.message, {MARKED}, t.info
-    from preference m {_TASK} {MARK} join conversation c on c.owner = m.owner and c.number = m.conversation"""
+_PREFERENCE = f"""select m.number, m.public, m.text, m.reasoning, m.said, m.updated, c.name, m.message, {MARKED},
+    t.info, m.implicit from preference m {_TASK} {MARK}
+    join conversation c on c.owner = m.owner and c.number = m.conversation"""
 _TASKS = "select t.number, t.owner, t.status, t.first, t.end, t.views from task t"
 _TURN = "select number, public, owner, conversation, role, name, body, said, created from message"
 FACT, PREFERENCE = "fact", "preference"  # the tables of memories
-EVENT, TOOL = "event", "tool"  # those of one table, told apart by their view
+EVENT, TOOL, SKILL = "event", "tool", "skill"  # those of one table, told apart by their view
+UPLOADED = "uploaded"  # the skills in knowledge bases
 LISTED = "in (select value from json_each(?))"
 SPEAKER: Final = "@"  # before a speaker's name among the postings; no search word begins so
 
@@ -117,7 +119,7 @@ class Queries(File):
     def preferences(self, numbers: Iterable[int]) -> dict[int, StoredPreference]:
         """These preferences by number, with all that an answer tells."""
         found = self.execute(f"{_PREFERENCE} where m.number {LISTED}", (json.dumps(list(numbers)),))
-        return {row[0]: StoredPreference(*_filled(row[:10], json.loads(row[10]))) for row in found}
+        return {row[0]: StoredPreference(*_filled(row[:10], json.loads(row[10]), bool(row[11]))) for row in found}
 
     def turns(self, numbers: Iterable[int]) -> dict[int, StoredTurn]:
         """These messages by number."""
@@ -173,10 +175,21 @@ class Queries(File):
 
     # Tasks
 
-    def running(self) -> Task | None:
-        """The oldest task that is not refined yet."""
-        row = self.execute(f"{_TASKS} where t.status = 'running' order by t.number limit 1").fetchone()
+    def running(self, but: Iterable[int] = ()) -> Task | None:
+        """The oldest task that is not refined yet, and is none of the numbers in `but`."""
+        found = f"{_TASKS} where t.status = 'running' and t.number not {LISTED} order by t.number limit 1"
+        row = self.execute(found, (json.dumps(list(but)),)).fetchone()
         return _task(row) if row else None
+
+    def is_running(self, task: Task) -> bool:
+        """Whether just this task is not refined yet: a number is given again when its owner was deleted."""
+        row = self.execute(f"{_TASKS} where t.number = ? and t.status = 'running'", (task.number,)).fetchone()
+        return row is not None and _task(row) == task
+
+    def prompts_of(self, task: Task) -> dict[str, str]:
+        """The caller's own words on what to extract from a task that runs, by view."""
+        row = self.execute("select prompts from task where number = ?", (task.number,)).fetchone()
+        return dict(json.loads(row[0])) if row and row[0] else {}
 
     def count_running(self) -> int:
         """How many tasks are not refined yet."""
@@ -189,7 +202,9 @@ class Queries(File):
 
     def turns_of(self, task: Task) -> list[StoredTurn]:
         """The messages of a task, in order."""
-        found = f"{_TURN} where number >= ? and number < ? and owner = ? order by number"
+        found = (
+            f"{_TURN} where number >= ? and number < ? and +owner = ? order by number"  # +: not by the owner's index
+        )
         return [StoredTurn(*row) for row in self.execute(found, (task.first, task.end, task.owner))]
 
     def made_from(self, table: str, first: int, end: int) -> list[str]:
@@ -224,6 +239,8 @@ class Queries(File):
 
 def _keys(table: str) -> tuple[str, str]:
     """A table's key, and where a row tells its owner."""
+    if table == UPLOADED:
+        return "number", "(select b.owner from base b where b.number = m.base)"
     return ("id", "m.id >> 40") if table == FACT else ("number", "m.owner")
 
 
@@ -231,8 +248,9 @@ def _table(name: str) -> str:
     views = {
         EVENT: "(select * from derived where view = 'event')",
         TOOL: "(select * from derived where view = 'tool_memory')",
+        SKILL: "(select * from derived where view = 'skill')",
     }
-    return views.get(name) or {FACT: "fact", PREFERENCE: "preference"}[name]
+    return views.get(name) or {FACT: "fact", PREFERENCE: "preference", UPLOADED: "skill"}[name]
 
 
 def _task(row: tuple[Any, ...]) -> Task:

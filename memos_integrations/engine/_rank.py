@@ -24,9 +24,9 @@ _PRIOR: Final = 50
 MOST_WORDS: Final = 256
 """Different words of a query that are looked up; a pasted document's further ones say little more."""
 
-_PREVIOUS: Final = 0.5
-_NEXT: Final = 0.25
-_CONVERSATION: Final = 0.7
+PREVIOUS: Final = 0.5
+NEXT: Final = 0.25
+CONVERSATION: Final = 0.7
 _SPEAKER: Final = 0.5
 _WHEN: Final = 0.15
 _DAY: Final = 0.5
@@ -135,8 +135,8 @@ def rank(
         if row.assistant and not own:
             continue  # what the assistant said is context to its neighbours; found itself only by its own words
         home = conversation_of(row.id)
-        structure = _CONVERSATION * conversations[home] + _GIVEN * (home in given) + _of_turn(asked, row)
-        score = own + _PREVIOUS * before + _NEXT * after + top * structure
+        structure = CONVERSATION * conversations[home] + _GIVEN * (home in given) + _of_turn(asked, row)
+        score = own + PREVIOUS * before + NEXT * after + top * structure
         hits.append(Hit(row.id, score, min(1.0, (own + max(before, after)) / whole) if whole else 0.0))
     return sorted(hits, key=lambda hit: (-hit.score, -hit.id))
 

@@ -12,9 +12,11 @@ import weakref
 from contextlib import suppress
 from typing import Final
 
+from memos_integrations.engine import _conflicts
 from memos_integrations.engine._defaults import EVENTS, PREFERENCES, TOOLS
 from memos_integrations.engine._deriving import tell_events, tell_tools
 from memos_integrations.engine._extract import refined_type, stated, text_of
+from memos_integrations.engine._extracting_told import RULES, Rules
 from memos_integrations.engine._rows import StoredTurn, Task
 from memos_integrations.engine._store import Store
 from memos_integrations.engine._words import tokens
@@ -25,16 +27,19 @@ _logger = logging.getLogger(__name__)
 _WORKING: Final = 0.8  # of the time for stopping; the rest is for the task in hand
 
 
-def refine(store: Store, task: Task) -> None:
-    """Refines `task`, inside the caller's transaction."""
+def refine(store: Store, task: Task, told: Rules = RULES) -> None:
+    """Refines `task`, inside the caller's transaction; by the rules where nothing was `told`."""
     for turn in store.turns_of(task):
-        store.refine(turn, refined_type)
-        if turn.role == "user" and wants(task.views, PREFERENCES):
+        if not told.facts(turn):
+            store.refine(turn, refined_type)
+        if not told.preferences(turn) and turn.role == "user" and wants(task.views, PREFERENCES):
             _tell_preferences(store, task, turn)
-        if turn.role == "user" and wants(task.views, EVENTS):
+        if not told.events(turn) and turn.role == "user" and wants(task.views, EVENTS):
             tell_events(store, task.number, turn, text_of(turn.body))
     if wants(task.views, TOOLS):
         tell_tools(store, task)
+    told.rest()
+    _conflicts.settle(store, task)
     store.finish(task.number, "completed")
 
 
@@ -84,6 +89,7 @@ class Refiner:
         with self._changed:
             self._changed.wait_for(lambda: self._thread is None, timeout * _WORKING)
             self._stopping, thread = True, self._thread
+        self._end_waits()
         if thread is not None:  # a daemon, and its work is one transaction: what it can't end here leaves no trace
             thread.join(max(0.0, until - time.monotonic()))
         return thread is None or not thread.is_alive()
@@ -117,18 +123,26 @@ class Refiner:
                 if task is not None:
                     refine(self._store, task)
         except MemOSError as error:
-            _logger.warning("refinement waits for a later call: %s", error)
-            return False
-        except Exception as error:  # noqa: BLE001 -- a bug must not stop the other tasks; its words may hold user text
-            _logger.error("a task failed in refinement: %s", type(error).__name__)  # noqa: TRY400
-            self._give_up(task)
+            return self._postponed(error)
+        except Exception as error:  # noqa: BLE001 -- a bug must not stop the other tasks
+            return self._failed(task, error)
         return task is not None
 
-    def _give_up(self, task: Task | None) -> None:
+    def _end_waits(self) -> None:
+        """Gives up what is waited for; here nothing is."""
+
+    def _postponed(self, error: MemOSError) -> bool:
+        _logger.warning("refinement waits for a later call: %s", error)
+        return False
+
+    def _failed(self, task: Task | None, error: Exception) -> bool:
+        """Gives a task up; the error's words may hold user text."""
+        _logger.error("a task failed in refinement: %s", type(error).__name__)
         with suppress(MemOSError):  # then it is tried again by the next process
             if task is not None:
                 with self._store.writing():
                     self._store.finish(task.number, "failed")
+        return task is not None
 
 
 _refiners: "weakref.WeakSet[Refiner]" = weakref.WeakSet()

@@ -1,14 +1,15 @@
 """Changing what is kept: corrections in words, changes by id, and deletion."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from memos_integrations.engine import _defaults, _derived, _feedback
+from memos_integrations.engine import _defaults, _derived, _feedback, _knowledge_skills, _profiles_fields
 from memos_integrations.engine._core import Core
 from memos_integrations.engine._extract import turn
 from memos_integrations.engine._knowledge import linked, tell
 from memos_integrations.engine._public import publish
-from memos_integrations.engine._queries import EVENT, FACT, PREFERENCE, TOOL
+from memos_integrations.engine._queries import EVENT, FACT, PREFERENCE, SKILL, TOOL, UPLOADED
 from memos_integrations.engine._rows import Owner
 from memos_integrations.engine._status import TABLES
 from memos_integrations.engine._store import SWEPT_AT_ONCE
@@ -20,10 +21,12 @@ from memos_integrations.wire.calls import AddFeedback, DeleteMemory
 from memos_integrations.wire.filters import Filter
 from memos_integrations.wire.message import Message
 
-__all__ = ["Revising"]
+__all__ = ["NAMED", "Revising"]
 
+NAMED: Final = (*TABLES.values(), UPLOADED)
+"""The tables whose memories can be named by their ids; the fields of profiles are in none of them."""
 
-Chosen = dict[str, list[int]]  # of each table, the numbers of memories
+Chosen = Mapping[str, Sequence[int]]  # of tables, the numbers of memories
 
 
 class Revising(Core):
@@ -42,10 +45,14 @@ class Revising(Core):
         return Added(task_id=public, status="completed")
 
     def delete_memory(self, call: DeleteMemory, project: str = "") -> Deleted:
-        """Deletes for good: text, index and, of what no memory is left, the stored messages."""
+        """Deletes for good: text, index and, of what no memory is left, the stored messages.
+
+        By ids also skills, and fields of profiles by the ids that search gives them. A skill that was made of an
+        uploaded file goes alone: the file stays.
+        """
         with self._store.writing():
             if call.memory_ids is not None:
-                self._forget(self._named(call.memory_ids, project))
+                self._forget_named(call.memory_ids, project, call.path)
             elif call.condition is not None:
                 self._forget(self._passing(call.condition, project))
             else:
@@ -54,11 +61,15 @@ class Revising(Core):
         self._store.settle_sweep(SWEPT_AT_ONCE)
         return Deleted()
 
-    def _named(self, ids: Sequence[str], project: str) -> Chosen:
-        chosen = {table: self._store.named(project, table, ids) for table in TABLES.values()}
-        if sum(map(len, chosen.values())) < len(set(ids)):
-            raise NotFound("a memory to delete does not exist; nothing was deleted", code=40307, path=DeleteMemory.path)
-        return chosen
+    def _forget_named(self, ids: Sequence[str], project: str, path: str) -> None:
+        """Deletes the project's memories of those ids, all or none. Raises `NotFound` (40307)."""
+        chosen = {table: self._store.named(project, table, ids) for table in NAMED}
+        fields = _profiles_fields.named(self._store, project, ids)
+        if sum(map(len, chosen.values())) + len(fields) < len(set(ids)):
+            raise NotFound("a memory to delete does not exist; nothing was deleted", code=40307, path=path)
+        self._forget(chosen)
+        _knowledge_skills.delete(self._store, chosen[UPLOADED])
+        _profiles_fields.drop(self._store, fields, self._now())
 
     def _passing(self, condition: Filter, project: str) -> Chosen:
         groups = [(kind, where(group)) for kind in _defaults.KINDS if (group := condition.group(kind))]
@@ -70,7 +81,7 @@ class Revising(Core):
     def _forget(self, chosen: Chosen) -> None:
         store = self._store
         messages = store.delete_facts(chosen[FACT], tokens) | store.delete_preferences(chosen[PREFERENCE])
-        messages |= _derived.delete(store, [*chosen[EVENT], *chosen[TOOL]])
+        messages |= _derived.delete(store, [*chosen[EVENT], *chosen[TOOL], *chosen[SKILL]])
         store.delete_forgotten(messages)
 
     def _to_delete(self, call: DeleteMemory, project: str) -> Owner:

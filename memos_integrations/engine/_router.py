@@ -13,7 +13,7 @@ from memos_integrations.engine._knowledge_form import form_members, takes_form
 from memos_integrations.engine._pieces import Pieces, Waiting
 from memos_integrations.errors import BadRequest, Invalid, MemOSError, NotFound, Refused, ServerFault, Unsupported
 from memos_integrations.wire.call import Call, checked
-from memos_integrations.wire.calls import CALLS, Chat, GetMemoryById, StreamChat
+from memos_integrations.wire.calls import CALLS, AddMessage, Chat, GetMemoryById, SearchMemory, StreamChat
 from memos_integrations.wire.envelope import Reply, Request, Streamed, refuse, write
 
 __all__ = ["asks_model", "route"]
@@ -42,7 +42,8 @@ def route(
     """
     try:
         call = _read(request)
-        method, more = _method(engine, call), {"seconds": seconds, "waiting": waiting} if call.asks_model else {}
+        waits = call.asks_model or (isinstance(call, AddMessage | SearchMemory) and engine.waits(call.path))
+        method, more = _method(engine, call), {"seconds": seconds, "waiting": waiting} if waits else {}
         if isinstance(call, StreamChat):
             return Streamed(200, Pieces(method(call, project, **more), _telling(request)), _SSE)
         return write(method(call, project, **more), enveloped=call.enveloped)

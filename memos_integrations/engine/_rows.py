@@ -102,6 +102,7 @@ class StoredPreference:
     title: str
     resolving: bool
     info: dict[str, Any]
+    implicit: bool
 
 
 @dataclass(frozen=True, slots=True)

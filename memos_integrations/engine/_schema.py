@@ -1,10 +1,30 @@
 """The file's layout, version by version. Migrations are only ever appended; a shipped one is never changed."""
+# ruff: noqa: S608 -- every part of a statement is from this file
 
 from typing import Final
 
 __all__ = ["APPLICATION", "MIGRATIONS"]
 
 APPLICATION: Final = 0x4D454D4F  # "MEMO", in the file's header, tells our files from others
+
+
+def _vector_triggers(view: str, key: str) -> tuple[str, ...]:
+    """What is new or has other words needs a vector; what changes or goes takes its own along."""
+    return (
+        f"""create trigger {view}_new after insert on {view}
+            when not new.archived and exists (select 1 from embedder) begin
+            insert or ignore into unembedded (view, memory) values ('{view}', new.{key}); end""",
+        f"""create trigger {view}_changed after update of text, archived on {view}
+            when new.text <> old.text or new.archived <> old.archived begin
+            delete from {view}_vector where {key} = old.{key};
+            delete from unembedded where view = '{view}' and memory = old.{key};
+            insert into unembedded (view, memory) select '{view}', new.{key}
+            where not new.archived and exists (select 1 from embedder); end""",
+        f"""create trigger {view}_gone after delete on {view} begin
+            delete from {view}_vector where {key} = old.{key};
+            delete from unembedded where view = '{view}' and memory = old.{key}; end""",
+    )
+
 
 MIGRATIONS: list[tuple[str, ...]] = [
     (
@@ -117,5 +137,45 @@ MIGRATIONS: list[tuple[str, ...]] = [
             said integer not null, updated integer not null)""",
         "create index skill_by_base on skill (base)",
         "create index skill_by_file on skill (file)",
+    ),
+    (
+        # a knowledge base's skills are archived and marked as other memories are; those of owners are derived
+        "alter table skill add column archived integer not null default 0",
+        """create trigger skill_unmarked after delete on skill begin
+            delete from mark where public = old.public; end""",
+        # which fields of profiles a task filled in, for as long as they are there
+        """create table profile_change (
+            task integer not null, profile integer not null, path text not null,
+            primary key (task, profile, path)) without rowid""",
+        "create index profile_change_by_field on profile_change (profile, path)",
+        """create trigger profile_field_unnoted after delete on profile_field begin
+            delete from profile_change where profile = old.profile and path = old.path; end""",
+    ),
+    (
+        # implicit: concluded by a model, not stated
+        "alter table preference add column implicit integer not null default 0",
+        # prompts: the caller's own words on what to extract, by view, as JSON; until the task is done
+        "alter table task add column prompts text",
+    ),
+    (
+        # the newest is the file's embedder; size: numbers of a vector, once one was made
+        """create table embedder (
+            number integer primary key autoincrement, name text not null, size integer)""",
+        # what still needs a vector, once there was an embedder; refused: it takes no vector of this
+        """create table unembedded (
+            number integer primary key autoincrement, view text not null, memory integer not null,
+            refused integer not null default 0, unique (view, memory))""",
+        # normalised, as little-endian float32; only what can be found has one
+        "create table fact_vector (id integer primary key, embedder integer not null, data blob not null)",
+        "create table preference_vector (number integer primary key, embedder integer not null, data blob not null)",
+        *_vector_triggers("fact", "id"),
+        *_vector_triggers("preference", "number"),
+    ),
+    (
+        # same: what a user's fact has in common with those of the same words, until its own are changed
+        "alter table fact add column same integer",
+        "create index fact_by_same on fact (same, id) where same is not null",
+        """create trigger fact_unlike after update of text on fact when old.same is not null begin
+            update fact set same = null where id = new.id; end""",
     ),
 ]

@@ -6,11 +6,23 @@ from itertools import islice
 from typing import Final
 
 from memos_integrations.engine import _derived, _ids
-from memos_integrations.engine._affinity import Bearing, bearings
+from memos_integrations.engine._affinity import Bearing, bearings, nearest
 from memos_integrations.engine._portrait import asks_for_portrait
 from memos_integrations.engine._queries import Queries
-from memos_integrations.engine._rank import Coverage, Hit, Question, Row, question, rank, rarity, speaker_candidates
+from memos_integrations.engine._rank import (
+    Coverage,
+    Hit,
+    Question,
+    Row,
+    by_length,
+    question,
+    rank,
+    rarity,
+    speaker_candidates,
+)
+from memos_integrations.engine._reranking import by_vectors, reranked
 from memos_integrations.engine._rows import Owner
+from memos_integrations.engine._vectors import Near, preference_cosines
 from memos_integrations.engine._where import Where
 
 THRESHOLD: Final = 0.2
@@ -34,6 +46,7 @@ class Wanted:
     conversation: str | None
     where: Where | None
     relativity: float | None
+    near: Near | None = None
 
 
 def find_facts(store: Queries, wanted: Wanted, limit: int) -> list[Hit]:
@@ -56,6 +69,8 @@ def find_preferences(store: Queries, wanted: Wanted, limit: int) -> list[Bearing
     given = _given(store, wanted)
     likings = store.likings(wanted.owner.number, wanted.where, given, MOST_PREFERENCES)
     ranked = bearings(wanted.query, likings)
+    if wanted.near:
+        ranked = nearest(ranked, preference_cosines(store, wanted.near, (each.number for each in likings)))
     return [bearing for bearing in ranked if bearing.relativity >= (wanted.relativity or 0.0)][:limit]
 
 
@@ -73,11 +88,17 @@ def find_derived(store: Queries, wanted: Wanted, view: str, limit: int) -> dict[
 def _ranked(store: Queries, wanted: Wanted, limit: int) -> list[Hit]:
     asked = question(wanted.query, store.speakers(wanted.owner.number, speaker_candidates(wanted.query)))
     coverage = _covered(store, wanted, asked)
+    if wanted.near and not coverage.known:
+        return by_vectors(store, wanted.near, wanted.owner.number, wanted.where)
     rows = _rows(store, wanted, coverage, limit)
     number = wanted.owner.number
     given = frozenset(_ids.conversation_of(_ids.fact_id(number, near, 0)) for near in _given(store, wanted))
     hits = rank(asked, coverage, rows, average=wanted.owner.average, given=given)
-    return [hit for hit in hits if rows[hit.id].passes]
+    passing = [hit for hit in hits if rows[hit.id].passes]
+    if not wanted.near:
+        return passing
+    by_words = (coverage.known.get(row.id, 0.0) * by_length(row.length, wanted.owner.average) for row in rows.values())
+    return reranked(store, wanted.near, passing, max(by_words, default=0.0))
 
 
 def _covered(store: Queries, wanted: Wanted, asked: Question) -> Coverage:

@@ -5,7 +5,11 @@ from collections import Counter
 from typing import Final
 
 from memos_integrations.engine._core import Core
+from memos_integrations.engine._defaults import FACTS, PREFERENCES
 from memos_integrations.engine._extract import REMEMBERED, Turn, refined_type, stated, title, turn, value
+from memos_integrations.engine._extracting import ASKING
+from memos_integrations.engine._extracting_work import room
+from memos_integrations.engine._extraction import Extraction, Line, NewFact, ToExtract
 from memos_integrations.engine._pieces import Waiting
 from memos_integrations.engine._rank import by_length, question, rarity
 from memos_integrations.engine._words import tokens
@@ -14,6 +18,9 @@ from memos_integrations.wire.stateless import Extracted, ExtractedFact, Extracte
 from memos_integrations.wire.tokens import least
 
 __all__ = ["MODEL", "Stateless"]
+
+_TYPES: Final = {FACTS: "memory", PREFERENCES: "preference"}
+_VIEWS: Final = (FACTS, PREFERENCES)
 
 MODEL: Final = "lexical"
 """What reranks here, whichever model was asked for: shared words, no model."""
@@ -26,15 +33,35 @@ class Stateless(Core):
         self,
         call: ExtractMemory,
         project: str = "",  # noqa: ARG002 -- whoever asks, the answer is the same
-        seconds: float | None = None,  # noqa: ARG002 -- rules take no time worth bounding
-        waiting: Waiting | None = None,  # noqa: ARG002
+        seconds: float | None = None,
+        waiting: Waiting | None = None,
     ) -> Extracted:
-        """Facts and preferences as an add of the same messages would make them; `model` changes nothing."""
+        """Facts and preferences as an add of the same messages would make them.
+
+        With an extractor, by the model that `model` names, else by its own; by the rules where it fails.
+        """
         turns, types = [turn(message, self._now()) for message in call.turns], call.extraction_types
+        wanted = frozenset(_VIEWS if types is None else [each for each in _VIEWS if _TYPES[each] in types])
+        found = self._told(call, turns, wanted, waiting or Waiting(seconds))
         return Extracted(
-            memory_detail_list=_facts(turns) if types is None or "memory" in types else (),
-            preference_detail_list=_preferences(call, turns) if types is None or "preference" in types else (),
+            memory_detail_list=_facts(turns, found) if FACTS in wanted else (),
+            preference_detail_list=_preferences(call, turns, found) if PREFERENCES in wanted else (),
         )
+
+    def _told(self, call: ExtractMemory, turns: list[Turn], views: frozenset[str], waiting: Waiting) -> Extraction:
+        """What the extractor tells, nothing where there is none or it fails."""
+        if self._learner is None:
+            return Extraction()
+        own = Waiting(None if waiting.seconds is None else waiting.seconds * ASKING)
+        waiting.on_give_up(own.give_up)
+        most = room(len(turns))
+        lines = zip(call.turns, turns, strict=True)
+        asked = ToExtract(
+            lines=tuple(Line(said.role, message.text[:most], said.said, said.name) for message, said in lines),
+            views=views,
+            model=call.model,
+        )
+        return self._learner.tell(asked, own) or Extraction()
 
     def rerank(self, call: Rerank, project: str = "") -> Reranked:  # noqa: ARG002
         """The documents by the words they share with the query, rare ones counting more, short documents more."""
@@ -48,27 +75,41 @@ class Stateless(Core):
         return Reranked(id=f"rr-{uuid.uuid4()}", model=MODEL, usage=usage, results=results)
 
 
-def _facts(turns: list[Turn]) -> tuple[ExtractedFact, ...]:
+def _facts(turns: list[Turn], found: Extraction) -> tuple[ExtractedFact, ...]:
+    """Line by line what was found, else the line's own words."""
     return tuple(
-        ExtractedFact(
-            memory_key=title(part.text),
-            memory_value=value(kind, said.role, said.name, part.text, said.said),
-            memory_type=kind,
-            tags=("mode:fine",),
-        )
-        for said in turns
-        for part in said.pieces
-        for kind in (refined_type(said.role, part.text),)
+        fact
+        for place, said in enumerate(turns)
+        for fact in [_as_told(one, said) for one in found.facts if one.line == place] or _by_rule(said)
     )
 
 
-def _preferences(call: ExtractMemory, turns: list[Turn]) -> tuple[ExtractedPreference, ...]:
-    return tuple(
-        ExtractedPreference(preference=one.text, reasoning=one.reasoning, preference_type="explicit_preference")
-        for message, said in zip(call.turns, turns, strict=True)
-        if said.role == REMEMBERED[0]
-        for one in stated(message.text, said.name)
-    )
+def _as_told(one: NewFact, said: Turn) -> ExtractedFact:
+    kind = "UserMemory" if one.own and said.role == REMEMBERED[0] else "LongTermMemory"
+    return _fact(one.title or title(one.text), value(kind, said.role, "", one.text, said.said), kind)
+
+
+def _by_rule(said: Turn) -> list[ExtractedFact]:
+    kinds = [(part.text, refined_type(said.role, part.text)) for part in said.pieces]
+    return [_fact(title(text), value(kind, said.role, said.name, text, said.said), kind) for text, kind in kinds]
+
+
+def _fact(key: str, told: str, kind: str) -> ExtractedFact:
+    return ExtractedFact(memory_key=key, memory_value=told, memory_type=kind, tags=("mode:fine",))
+
+
+def _preferences(call: ExtractMemory, turns: list[Turn], found: Extraction) -> tuple[ExtractedPreference, ...]:
+    every = list[ExtractedPreference]()
+    for place, (message, said) in enumerate(zip(call.turns, turns, strict=True)):
+        told = [
+            (one.text, one.reasoning, "implicit_preference" if one.implicit else "explicit_preference")
+            for one in found.preferences
+            if one.line == place
+        ]
+        stating = stated(message.text, said.name) if said.role == REMEMBERED[0] and not told else []
+        told += [(one.text, one.reasoning, "explicit_preference") for one in stating]
+        every += [ExtractedPreference(preference=text, reasoning=why, preference_type=kind) for text, why, kind in told]
+    return tuple(every)
 
 
 def _scores(call: Rerank) -> list[float]:

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from memos_integrations.engine._defaults import EVENTS, FACTS, PREFERENCES, TOOLS
-from memos_integrations.engine._queries import EVENT, FACT, PREFERENCE, TOOL, Queries
+from memos_integrations.engine import _profiles_fields
+from memos_integrations.engine._defaults import EVENTS, FACTS, PREFERENCES, PROFILES, SKILLS, TOOLS
+from memos_integrations.engine._queries import EVENT, FACT, PREFERENCE, SKILL, TOOL, Queries
 from memos_integrations.engine._rows import Task
 from memos_integrations.wire.answers import TaskStatus
 
-TABLES: Final = {FACTS: FACT, PREFERENCES: PREFERENCE, EVENTS: EVENT, TOOLS: TOOL}
+TABLES: Final = {FACTS: FACT, PREFERENCES: PREFERENCE, EVENTS: EVENT, TOOLS: TOOL, SKILLS: SKILL}
 _VERBS: Final = ("added", "updated", "deleted")  # an archived memory counts as deleted: it is found no more
 
 
@@ -24,6 +25,8 @@ def _views(store: Queries, verb: str, tasks: Iterable[Task]) -> Mapping[str, Map
     found = {
         view: [public for task in tasks for public in _ids(store, verb, task, table)] for view, table in TABLES.items()
     }
+    if verb == "updated":
+        found[PROFILES] = [public for task in tasks for public in _profiles_fields.filled(store, task.number)]
     return {view: {"memory_ids": ids} for view, ids in found.items() if ids}
 
 

@@ -4,7 +4,7 @@
 import json
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from memos_integrations._file import Synchronous
@@ -121,7 +121,8 @@ class Store(Queries):
         return number, last + 1
 
     def _newest_row(self, owner: int, name: str) -> tuple[int, int]:
-        newest = "select number, last from conversation where owner = ? and name = ? order by number desc limit 1"
+        newest = """select number, last from conversation indexed by conversation_by_name
+            where owner = ? and name = ? order by number desc limit 1"""
         row = self.execute(newest, (owner, name)).fetchone()
         return (row[0], row[1]) if row else (0, 0)
 
@@ -162,33 +163,39 @@ class Store(Queries):
         row = self.execute(newest, (owner, json.dumps(self.conversations(owner, name)))).fetchone()
         return int(row[0]) if row else -1
 
-    def add_fact(self, place: tuple[int, int, int], source: tuple[int, int], turn: Turn, piece: Piece) -> None:
-        """A rough fact at (owner, conversation, position), from (task, message); searchable at once.
+    def add_fact(self, place: tuple[int, int, int], source: tuple[int, int], turn: Turn, piece: Piece) -> int:
+        """A rough fact at (owner, conversation, position), from (task, message); searchable at once. Returns its id.
 
         It counts as updated when it was said: refinement changes its kind, not its words.
         """
         fact, name = _ids.fact_id(*place), speaker(turn.name)
         values = (fact, _new_id(), *source, turn.role, turn.name, name, piece.text, len(piece.words))
         self.execute(
-            "insert into fact values (?, ?, ?, ?, 'WorkingMemory', 'fast', ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+            "insert into fact values (?, ?, ?, ?, 'WorkingMemory', 'fast', ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, null)",
             (*values, piece.asks, piece.timed, turn.said, turn.said),
         )
         self._index(fact, piece.words, name)
+        return fact
 
-    def add_preference(self, task: int, turn: StoredTurn, stated: Stated, words: Iterable[str]) -> None:
-        """An explicit preference that `turn` states."""
+    def add_preference(
+        self, task: int, turn: StoredTurn, stated: Stated, words: Iterable[str], *, implicit: bool = False
+    ) -> None:
+        """A preference that `turn` states or, if `implicit`, lets one conclude."""
         new = """insert into preference (public, owner, conversation, task, message, mode, text, reasoning, words,
-            said, updated) values (?, ?, ?, ?, ?, 'fine', ?, ?, ?, ?, ?)"""
+            said, updated, implicit) values (?, ?, ?, ?, ?, 'fine', ?, ?, ?, ?, ?, ?)"""
         origin = (_new_id(), turn.owner, turn.conversation, task, turn.number)
-        self.execute(
-            new, (*origin, stated.text, stated.reasoning, " ".join(dict.fromkeys(words)), turn.said, turn.said)
-        )
+        told = (stated.text, stated.reasoning, " ".join(dict.fromkeys(words)), turn.said, turn.said, implicit)
+        self.execute(new, (*origin, *told))
 
     # Refining
 
     def finish(self, task: int, status: str) -> None:
         """Sets what became of a task: completed or failed."""
-        self.execute("update task set status = ? where number = ?", (status, task))
+        self.execute("update task set status = ?, prompts = null where number = ?", (status, task))
+
+    def keep_prompts(self, task: int, prompts: Mapping[str, str]) -> None:
+        """Keeps the caller's own words on what to extract until the task is done."""
+        self.execute("update task set prompts = ? where number = ?", (json.dumps(dict(prompts)), task))
 
     def refine(self, turn: StoredTurn, type_of: Callable[[str, str], str]) -> None:
         """Turns the rough facts of a message into what they are."""

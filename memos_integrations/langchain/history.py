@@ -19,6 +19,7 @@ from langchain_core.messages import BaseMessage
 from memos_integrations._connect import borrow, give_back
 from memos_integrations.client import MemOS, aside, surely
 from memos_integrations.errors import Invalid, MemOSError
+from memos_integrations.langchain._here import Here
 from memos_integrations.langchain._stored import batches, joined, restored, to_store
 from memos_integrations.langchain._view import InLine, Told, View, in_line, on_the_way
 from memos_integrations.memory.breaker import Attempt, Breaker, Skipped
@@ -50,9 +51,10 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
 
     The embedded engine gives messages back equal: ids, names, tool calls, content blocks, metadata (values that JSON
     can't hold as text). MemOS Cloud documents role, text and times alone, so there another instance gets text; what
-    this one added keeps its all. Written is without what MemOSMiddleware or a prompt of ours set before the user's
-    text; chunks of a stream are written as messages; a message that was read or added before, by its id (without one:
-    the same object), is not written again.
+    this one added keeps its all. An open-source server ("memos+http://…") tells no messages: there all instances on
+    one client show what they added, after what waits in the outbox, and another process begins with nothing. Written
+    is without what MemOSMiddleware or a prompt of ours set before the user's text; chunks of a stream are written as
+    messages; a message that was read or added before, by its id (without one: the same object), is not written again.
 
     Writing puts into the client's outbox and waits for that file alone: see `client.flush`. `read_seconds` (3) is the
     time budget of reading. `on_error` "warn" (the default) logs one warning without content, emits `Degraded` and
@@ -146,6 +148,8 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
 
     def _conversation(self, client: MemOS) -> list[BaseMessage]:
         """Read between two looks at what is in line, so that nothing delivered meanwhile falls through."""
+        if not client.tells_messages:
+            return self._here(client)
         before, started = self._in_line(client), time.perf_counter()
         try:
             with client.share(Breaker, Breaker).passing(Attempt()):
@@ -155,6 +159,8 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
         return self._told(answer, before, self._in_line(client))
 
     async def _aconversation(self, client: MemOS) -> list[BaseMessage]:
+        if not client.tells_messages:
+            return await aside(self._here, client)
         before, started = await aside(self._in_line, client), time.perf_counter()
         try:
             with client.share(Breaker, Breaker).passing(Attempt()):
@@ -162,6 +168,14 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
         except MemOSError as error:
             return self._degraded(client, error, started, before)
         return self._told(answer, before, await aside(self._in_line, client))
+
+    def _here(self, client: MemOS) -> list[BaseMessage]:
+        """What was said in this process, and before that what waits."""
+
+        def waiting() -> list[BaseMessage]:
+            return [message for entry in self._in_line(client).entries.values() for message in entry.batch]
+
+        return client.share(Here, Here).of(self._key, waiting)
 
     def _in_line(self, client: MemOS) -> InLine:
         """What the outbox has for this conversation, this process's and others'."""
@@ -186,6 +200,8 @@ class MemOSChatMessageHistory(Closing, BaseChatMessageHistory):
         return [message for entry in before.entries.values() for message in entry.batch]
 
     def _write(self, client: MemOS, messages: Sequence[BaseMessage]) -> None:
+        if messages and not client.tells_messages:
+            client.share(Here, Here).add(self._key, messages)
         when = said_at(datetime.now(UTC), client.timezone)
         for batch in batches(messages):
             stored = [to_store(message, when) for message in batch]

@@ -74,7 +74,8 @@ class Writing(Bound):
         before what was said here; returns them, oldest first.
 
         What waits in the outbox is delivered first, 3 s at most. Read are the words of user and assistant alone.
-        Raises what `get_message` raises, and `Invalid` without a client.
+        Raises what `get_message` raises (`Unsupported` on an open-source server, which tells no messages), and
+        `Invalid` without a client.
         """
         call, client = self._asked(limit), self._needed(self._bound())
         client.flush(_ON_ITS_WAY)

@@ -12,12 +12,13 @@ from typing import Final
 from memos_integrations.client import Degraded, MemOS, Parked, Recorded
 from memos_integrations.errors import MemOSError, RateLimited, Refused, Unreachable
 from memos_integrations.memory._line import Batch, Doubt, Line, Marks
+from memos_integrations.memory._reading import as_sent, reading
 from memos_integrations.memory.breaker import Breaker
 from memos_integrations.memory.degraded import named
-from memos_integrations.wire.answers import Added, StoredMessages
+from memos_integrations.wire.answers import Added, StoredMessages, TaskStatus
 from memos_integrations.wire.call import MAX_PAGE
 from memos_integrations.wire.codes import Fate, fate
-from memos_integrations.wire.readback import digests, heard, marked, read_back, said
+from memos_integrations.wire.readback import digests, heard, marked, said
 from memos_integrations.wire.verdict import Delivered, Sought, Verdict, verdict
 
 __all__ = ["Delivery"]
@@ -71,7 +72,7 @@ class Delivery:
             self._look(batch, patient, started)
             return
         try:
-            added = patient.send(batch.call)
+            added = patient.send(as_sent(self._client, self._line, batch))
         except MemOSError as error:
             self._note(error)
             self._failed(batch, error, started)
@@ -81,7 +82,7 @@ class Delivery:
             self._arrived(batch, added, started)
 
     def _look(self, batch: Batch, patient: MemOS, started: float) -> None:
-        asked = read_back(batch.call)
+        asked = reading(self._client, self._line, batch)
         if asked is None:
             self._park(batch, batch.doubt, started)
             return
@@ -98,7 +99,9 @@ class Delivery:
         self._answered()
         self._found(batch, self._verdict(batch, told), started)
 
-    def _verdict(self, batch: Batch, told: StoredMessages) -> Verdict:
+    def _verdict(self, batch: Batch, told: StoredMessages | TaskStatus) -> Verdict:
+        if isinstance(told, TaskStatus):
+            return Verdict.THERE  # a task is known once its messages are written; that it is not tells nothing
         messages, digest, zone = told.message_detail_list, self._line.digest, self._client.timezone
         since, now = self._server(batch.sent), self._client.server_time(time.time())
         sought = Sought(digests(batch.call.turns, digest), said(batch.call, zone), since, now)
@@ -168,7 +171,7 @@ class Delivery:
         """
         now = time.time()
         doubt = replace(_doubt(error), faults=faults, settled=now + _since(started) / 1_000)
-        if read_back(batch.call) is None:
+        if reading(self._client, self._line, batch) is None:
             self._park(batch, replace(doubt, error=_UNKNOWN), started)
             return
         self._tell(batch, error, started)

@@ -10,16 +10,16 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid4, uuid5
 
 from memos_integrations.client import MemOS, surely, zone
-from memos_integrations.errors import Invalid, MemOSError, NotFound, Refused, Unauthorized
+from memos_integrations.errors import Invalid, MemOSError, NotFound, Refused, Unauthorized, Unsupported
 from memos_integrations.memory.once import Once
 from memos_integrations.memory.prompt import render, strip
 from memos_integrations.memory.recall import Recall, recall_of
 from memos_integrations.memory.record import put
 from memos_integrations.memory.scope import Scope, new_conversation
 from memos_integrations.memory.times import said_at
-from memos_integrations.wire.answers import Found, Memory
-from memos_integrations.wire.call import Call, checked
-from memos_integrations.wire.calls import AddFeedback, AddMessage, DeleteMemory, GetMemoryById
+from memos_integrations.wire.answers import Found, Memories, Memory
+from memos_integrations.wire.call import MAX_PAGE, Call, checked
+from memos_integrations.wire.calls import AddFeedback, AddMessage, DeleteMemory, GetMemory, GetMemoryById
 from memos_integrations.wire.codes import Fate, fate
 
 __all__ = [
@@ -46,6 +46,7 @@ _NOTED = "Noted. Later searches find it, as soon as it is processed."
 _KNOWN = "Nothing was noted: this is what a search has found, and remembered already."
 _CORRECTED = "The correction was passed on."
 _FORGOTTEN = "Forgotten."
+_LISTED = ("memory_detail_list", "preference_detail_list", "tool_memory_detail_list", "skill_detail_list")
 _NOT_THEIRS = "Nothing was forgotten: an id is none of this user's memories. Search, and give ids as they are shown."
 
 
@@ -202,8 +203,7 @@ def forgetting(client: MemOS, scope: Scope, memory_ids: Sequence[str], *, tool: 
     with telling(tool):
         if work.first():
             try:
-                for reading in _readings(memory_ids):
-                    _check((yield reading), scope)
+                yield from _theirs(scope, memory_ids)
                 yield DeleteMemory(memory_ids=tuple(memory_ids))
             except BaseException as error:
                 work.undone()
@@ -211,6 +211,27 @@ def forgetting(client: MemOS, scope: Scope, memory_ids: Sequence[str], *, tool: 
                     raise Told(_NOT_THEIRS) from None
                 raise
     return _FORGOTTEN
+
+
+def _theirs(scope: Scope, memory_ids: Sequence[str]) -> Generator[Call[Any], Any, None]:
+    """Ends where all are the user's. Raises `Told`."""
+    try:
+        for reading in _readings(memory_ids):
+            _check((yield reading), scope)
+    except Unsupported:  # a server that finds none by its id alone
+        yield from _listed(scope, memory_ids)
+
+
+def _listed(scope: Scope, memory_ids: Sequence[str]) -> Generator[Call[Any], Any, None]:
+    """The same, by all that the server has of the user."""
+    missing, page, pages = set(memory_ids), 0, 1
+    while missing and page < pages:
+        page += 1
+        told: Memories = yield GetMemory(user_id=scope.user_id, page=page, size=MAX_PAGE)
+        pages = told.pages or 0
+        missing -= {item.id for kind in _LISTED for item in getattr(told, kind)}
+    if missing:
+        raise Told(_NOT_THEIRS) from None
 
 
 def _readings(memory_ids: Sequence[str]) -> list[GetMemoryById]:

@@ -12,6 +12,7 @@ from memos_integrations.wire.by_id import GetMemoryById
 from memos_integrations.wire.call import Call
 from memos_integrations.wire.changing import DeleteMemory, UpdateMemory
 from memos_integrations.wire.chat import Chat, StreamChat
+from memos_integrations.wire.completions import ChatCompletions
 from memos_integrations.wire.knowledge import (
     AddKnowledgebaseFile,
     CreateKnowledgebase,
@@ -39,6 +40,7 @@ __all__ = [
     "AddProfileTemplate",
     "BindProfileTemplate",
     "Chat",
+    "ChatCompletions",
     "CreateKnowledgebase",
     "DeleteKnowledgebase",
     "DeleteKnowledgebaseFile",
@@ -89,6 +91,7 @@ CALLS: Mapping[str, type[Call[Any]]] = {
         GetKnowledgebaseFile,
         DeleteKnowledgebaseFile,
         Chat,
+        ChatCompletions,
     )
 }
 """The calls by path. `Chat` and `StreamChat` share theirs: `stream` in the body tells them apart."""

@@ -160,14 +160,14 @@ def test_fields_that_the_template_does_not_have_are_refused(memos: Caller) -> No
     assert properties(memos) == [TOLD]
 
 
-def test_no_profile_is_read_or_deleted_by_id(memos: Caller) -> None:
+def test_no_profile_is_read_by_id_nor_deleted_whole(memos: Caller) -> None:
     bound(memos, "ada")
     (instance,) = memos.get_memory(user_id="ada").profile_detail_list
     hit = memos.search_memory(query="x", user_id="ada", include_memory_view=["profile"]).profile_detail_list[0]
+    with pytest.raises(NotFound) as caught:
+        memos.delete_memory(memory_ids=[hit.id, instance.id])
+    assert caught.value.code == 40307
     for each in (instance.id, hit.id):
-        with pytest.raises(NotFound) as caught:
-            memos.delete_memory(memory_ids=[each])
-        assert caught.value.code == 40307
         with pytest.raises(NotFound) as caught:
             memos.get_memory_by_id(memory_id=each)
         assert caught.value.code == 40001

@@ -87,7 +87,7 @@ def test_a_model_that_fails_leaves_nothing_behind(ask: Any) -> None:
 
 
 class Unwritable(CountingEngine):
-    def add_message(self, call: AddMessage, project: str = "") -> Added:
+    def add_message(self, call: AddMessage, project: str = "", *more: Any, **named: Any) -> Added:
         raise ServerFault("the file cannot be used now", code=50004)
 
 

@@ -131,7 +131,7 @@ def test_only_the_sentence_that_holds_no_more_goes(talk: Talk) -> None:
 @pytest.mark.parametrize(
     ("said", "feedback", "left"),
     [
-        (["I live in Nantes.", "I live in Lyon."], "I live in Nantes, not Lyon.", {"I live in Nantes."}),
+        (["I study in Nantes.", "I study in Lyon."], "I study in Nantes, not Lyon.", {"I study in Nantes."}),
         (["I live in Lyon, not Nantes."], "I live in Nantes, not Lyon.", {"I live in Nantes."}),
         (["I like tea and coffee."], "I like tea, not coffee.", {"I like tea."}),
     ],

@@ -246,8 +246,8 @@ def test_a_fork_amid_the_work_locks_nobody_out(tmp_path: Path) -> None:
         return str(talk.page(user_id="child").total)
 
     for number in range(1, 9):
-        for _ in range(3):
-            talk.add("I avoid trains. I love tea.", async_mode=True)
+        for step in range(3):
+            talk.add(f"I avoid train {number}-{step}. I love tea {number}-{step}.", async_mode=True)
         assert in_a_child(work) == str(number)
     assert talk.engine.settle(30) == 0
     assert talk.page().total == 48  # two preferences of each

@@ -135,7 +135,7 @@ def test_projects(talk: Talk) -> None:
 
 def test_a_subclass_is_asked_by_name() -> None:
     class Mine(Engine):
-        def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+        def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
             return Found(preference_note=f"{call.query} in {project}")
 
     engine = Mine(":memory:")
@@ -146,7 +146,7 @@ def test_a_subclass_is_asked_by_name() -> None:
 
 def test_a_bug_is_told_without_content(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(Engine):
-        def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+        def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
             raise ZeroDivisionError(call.query)
 
     engine = Broken(":memory:")

@@ -118,6 +118,8 @@ class Fuzzing:
                 case.body["knowledgebase_id"] = self.known["knowledgebase_id"]
             if case.operation.path == "/delete/knowledgebase-file":
                 case.body["file_ids"] = [self.file]
+            if case.operation.path == "/update/memory":
+                case.body |= {"content": "I like tea.", "status": None}
             if case.operation.path == "/edit/profile":
                 case.body |= {"metadata": TREE, "remove_fields": None}
 
@@ -183,12 +185,12 @@ def test_no_bug_and_no_undeclared_shape(path: str, keyed: bool) -> None:
 
 
 class _Odd(Engine):
-    def search_memory(self, call: Any, project: str = "") -> Any:
+    def search_memory(self, call: Any, project: str = "", *more: Any, **named: Any) -> Any:
         return Answer.model_validate({"memory_detail_list": "none"})
 
 
 class _Raising(Engine):
-    def search_memory(self, call: Any, project: str = "") -> Any:
+    def search_memory(self, call: Any, project: str = "", *more: Any, **named: Any) -> Any:
         raise ValueError
 
 
@@ -197,7 +199,7 @@ class _Abrupt(BaseException):
 
 
 class _Falling(Engine):
-    def search_memory(self, call: Any, project: str = "") -> Any:
+    def search_memory(self, call: Any, project: str = "", *more: Any, **named: Any) -> Any:
         raise _Abrupt
 
 

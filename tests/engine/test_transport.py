@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -27,12 +28,12 @@ class Slow(Engine):
         self.entered = asyncio.Event()
         self.threads: set[str] = set()
 
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+    def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
         self.threads.add(threading.current_thread().name)
         if self.loop:
             self.loop.call_soon_threadsafe(self.entered.set)
         self.go.wait()
-        return super().search_memory(call, project)
+        return super().search_memory(call, project, *more, **named)
 
 
 @pytest.fixture

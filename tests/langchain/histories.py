@@ -58,10 +58,10 @@ class Outage(CountingEngine):
         self.down: set[str] = set()
         self.deleted = 0
 
-    def add_message(self, call: AddMessage, project: str = "") -> Added:
+    def add_message(self, call: AddMessage, project: str = "", *more: Any, **named: Any) -> Added:
         if "add" in self.down:
             raise ServerFault("down", code=50004)
-        return super().add_message(call, project)
+        return super().add_message(call, project, *more, **named)
 
     def get_message(self, call: GetMessage, project: str = "") -> StoredMessages:
         if "get" in self.down:

@@ -190,7 +190,7 @@ def test_between_two_chunks_the_caller_is_not_within(client: MemOS) -> None:
 class Broken(CountingEngine):
     """Can't search."""
 
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+    def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
         raise ServerFault("no", code=50000)
 
 

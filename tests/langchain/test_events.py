@@ -62,7 +62,7 @@ def test_other_modes_are_as_without_it(client: MemOS, remembers: Remembers, kind
 class Faulty(CountingEngine):
     """Finds nothing any more."""
 
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+    def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
         raise ServerFault(MARK, code=50000)
 
 

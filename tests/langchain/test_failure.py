@@ -4,6 +4,7 @@ import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
@@ -28,12 +29,12 @@ class Refusing(CountingEngine):
         super().__init__()
         self.error, self.code = error, code
 
-    def add_message(self, call: AddMessage, project: str = "") -> Added:
-        super().add_message(call, project)
+    def add_message(self, call: AddMessage, project: str = "", *more: Any, **named: Any) -> Added:
+        super().add_message(call, project, *more, **named)
         raise self.error("no", code=self.code, path=call.path)
 
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
-        super().search_memory(call, project)
+    def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
+        super().search_memory(call, project, *more, **named)
         raise self.error("no", code=self.code, path=call.path)
 
 
@@ -102,8 +103,8 @@ def test_a_client_that_was_closed_is_a_turn_without_memories(way: str, caplog: p
 
 def test_after_a_failed_turn_the_next_one_recalls_again() -> None:
     class Once(CountingEngine):
-        def search_memory(self, call: SearchMemory, project: str = "") -> Found:
-            found = super().search_memory(call, project)
+        def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
+            found = super().search_memory(call, project, *more, **named)
             if len(self.searched) == 1:
                 raise Unauthorized("once", code=40100, path=call.path)
             return found

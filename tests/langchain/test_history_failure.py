@@ -1,6 +1,7 @@
 """What becomes of a conversation while MemOS can't be reached: no turn is lost, none is written twice."""
 
 import logging
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
@@ -19,10 +20,10 @@ def test_what_is_on_its_way_is_shown_to_another_instance(engine: type[CountingEn
     class Slow(engine):  # type: ignore[valid-type,misc]
         refusing = True
 
-        def add_message(self, call: AddMessage, project: str = "") -> Added:
+        def add_message(self, call: AddMessage, project: str = "", *more: Any, **named: Any) -> Added:
             if self.refusing and "two" in call.turns[0].text:
                 raise ServerFault("later", code=50004)
-            return super().add_message(call, project)  # type: ignore[no-any-return]
+            return super().add_message(call, project, *more, **named)  # type: ignore[no-any-return]
 
     slow = Slow()
     with client_over(slow) as client:
@@ -88,8 +89,8 @@ def test_a_lost_reply_is_not_written_twice(engine: CountingEngine) -> None:
     class Lossy(CountingEngine):
         lost = 0
 
-        def add_message(self, call: AddMessage, project: str = "") -> Added:
-            super().add_message(call, project)
+        def add_message(self, call: AddMessage, project: str = "", *more: Any, **named: Any) -> Added:
+            super().add_message(call, project, *more, **named)
             self.lost += 1
             raise ServerFault("the reply was lost", code=50000)
 

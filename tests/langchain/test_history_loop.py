@@ -27,9 +27,9 @@ class Gated(CountingEngine):
         self.entered.set()
         assert self.open.wait(30)
 
-    def add_message(self, call: AddMessage, project: str = "") -> Added:
+    def add_message(self, call: AddMessage, project: str = "", *more: Any, **named: Any) -> Added:
         self._wait()
-        return super().add_message(call, project)
+        return super().add_message(call, project, *more, **named)
 
     def get_message(self, call: GetMessage, project: str = "") -> StoredMessages:
         self._wait()

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
@@ -27,11 +28,11 @@ class Blocked(CountingEngine):
         self.after, self.entered, self.open = after, threading.Event(), threading.Event()
         self.open.set()
 
-    def add_message(self, call: AddMessage, project: str = "") -> Added:
-        added = super().add_message(call, project) if self.after else None
+    def add_message(self, call: AddMessage, project: str = "", *more: Any, **named: Any) -> Added:
+        added = super().add_message(call, project, *more, **named) if self.after else None
         self.entered.set()
         assert self.open.wait(30)
-        return added or super().add_message(call, project)
+        return added or super().add_message(call, project, *more, **named)
 
     def block(self) -> None:
         self.entered.clear()
@@ -98,11 +99,11 @@ def test_an_equal_turn_that_waits_shows_once(opened: Callable[[CountingEngine], 
     class Later(CountingEngine):
         refusing, refused = False, threading.Event()
 
-        def add_message(self, call: AddMessage, project: str = "") -> Added:
+        def add_message(self, call: AddMessage, project: str = "", *more: Any, **named: Any) -> Added:
             if self.refusing:
                 self.refused.set()
                 raise ServerFault("later", code=50004)
-            return super().add_message(call, project)
+            return super().add_message(call, project, *more, **named)
 
     engine = Later()
     first = opened(engine)

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
@@ -44,10 +45,10 @@ async def test_a_cancelled_run_leaves_the_next_one_free(engine: CountingEngine) 
             super().__init__()
             self.entered, self.open = threading.Event(), threading.Event()
 
-        def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+        def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
             self.entered.set()
             self.open.wait(30)
-            return super().search_memory(call, project)
+            return super().search_memory(call, project, *more, **named)
 
     gated = Gated()
     with client_over(gated) as client:

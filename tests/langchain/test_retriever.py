@@ -113,7 +113,7 @@ def test_a_query_goes_without_what_we_set_into_it(client: MemOS, engine: Countin
 
 def test_a_memory_without_text_is_no_document() -> None:
     class Blank(CountingEngine):
-        def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+        def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
             facts = [{"id": "1"}, {"id": "2", "memory_key": "title"}, {"id": "3", "memory_value": "text"}]
             return Found.model_validate({"memory_detail_list": facts, "preference_detail_list": [{"id": "4"}]})
 
@@ -182,9 +182,9 @@ async def test_awaited_it_asks_on_other_threads() -> None:
             super().__init__()
             self.threads = set[int]()
 
-        def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+        def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
             self.threads.add(threading.get_ident())
-            return super().search_memory(call, project)
+            return super().search_memory(call, project, *more, **named)
 
     engine = Placed()
     with client_over(engine) as client:

@@ -23,7 +23,7 @@ ADA: Any = {"configurable": {"user_id": "ada"}}
 
 
 class Failing(CountingEngine):
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+    def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
         raise ServerFault(MARK, code=50001)
 
 

@@ -37,7 +37,7 @@ class Answering(CountingEngine):
             "tool_memory_detail_list": [{"id": f"t{i}", "tool_value": f"tool {i}"} for i in range(4)],
         }
 
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+    def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
         super().search_memory(call.model_copy(update={"knowledgebase_ids": None}), project)
         self.searched[-1] = call
         return Found.model_validate(self.answer)

@@ -96,7 +96,7 @@ def test_a_missing_user_ends_the_run(client: MemOS, engine: CountingEngine, way:
 
 
 class Down(CountingEngine):
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+    def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
         raise ServerFault("", code=50002)
 
 

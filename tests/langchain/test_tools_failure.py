@@ -29,10 +29,10 @@ class Failing(CountingEngine):
         self.error: MemOSError | None = error
         self.fed: list[AddFeedback] = []
 
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+    def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
         if self.error is not None:
             raise self.error
-        return super().search_memory(call, project)
+        return super().search_memory(call, project, *more, **named)
 
     def add_feedback(self, call: AddFeedback, project: str = "") -> Added:
         self.fed.append(call)

@@ -1,6 +1,7 @@
 """Services that fail, and what is told of them."""
 
 import logging
+from typing import Any
 
 import pytest
 
@@ -17,12 +18,12 @@ MARKER = "MARKER7f3a"
 class Refusing(CountingEngine):
     """Refuses everything, in words that no log may show."""
 
-    def add_message(self, call: AddMessage, project: str = "") -> Added:
-        super().add_message(call, project)
+    def add_message(self, call: AddMessage, project: str = "", *more: Any, **named: Any) -> Added:
+        super().add_message(call, project, *more, **named)
         raise QuotaExceeded(MARKER, code=40300)
 
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
-        super().search_memory(call, project)
+    def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
+        super().search_memory(call, project, *more, **named)
         raise QuotaExceeded(MARKER, code=40300)
 
 

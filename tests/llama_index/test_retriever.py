@@ -33,7 +33,7 @@ ANSWER: Any = {
 class Answering(CountingEngine):
     """Finds the same whatever it was asked for."""
 
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+    def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
         super().search_memory(call.model_copy(update={"knowledgebase_ids": None}), project)
         self.searched[-1] = call
         return Found.model_validate(ANSWER)

@@ -25,8 +25,8 @@ TEA = "Which tea do I like?"
 class Refusing(CountingEngine):
     """Refuses every search, in words that no log may show."""
 
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
-        super().search_memory(call, project)
+    def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
+        super().search_memory(call, project, *more, **named)
         raise QuotaExceeded("MARKER7f3a", code=40300)
 
 
@@ -37,10 +37,10 @@ class Waiting(CountingEngine):
         super().__init__()
         self.asked, self.let = threading.Event(), threading.Event()
 
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+    def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
         self.asked.set()
         assert self.let.wait(30)
-        return super().search_memory(call, project)
+        return super().search_memory(call, project, *more, **named)
 
 
 @pytest.fixture

@@ -30,11 +30,11 @@ class Scripted(CountingEngine):
         self.errors = list(errors)
         self.tried = 0
 
-    def add_message(self, call: AddMessage, project: str = "") -> Added:
+    def add_message(self, call: AddMessage, project: str = "", *more: Any, **named: Any) -> Added:
         self.tried += 1
         if self.errors:
             raise self.errors.pop(0)
-        return super().add_message(call, project)
+        return super().add_message(call, project, *more, **named)
 
 
 @pytest.fixture
@@ -161,8 +161,8 @@ def test_a_refused_turn_is_told_parked_and_not_repeated(
 
 def test_a_turn_whose_reply_was_lost_is_written_once(client: MemOS, engine: CountingEngine) -> None:
     class Lossy(Scripted):
-        def add_message(self, call: AddMessage, project: str = "") -> Added:
-            super().add_message(call, project)
+        def add_message(self, call: AddMessage, project: str = "", *more: Any, **named: Any) -> Added:
+            super().add_message(call, project, *more, **named)
             raise ServerFault("the reply was lost", code=50000)
 
     lossy = Lossy()

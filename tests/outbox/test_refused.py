@@ -92,9 +92,9 @@ class Waiting(CountingEngine):
         super().__init__()
         self.go_on = threading.Event()
 
-    def add_message(self, call: AddMessage, project: str = "") -> Added:
+    def add_message(self, call: AddMessage, project: str = "", *more: Any, **named: Any) -> Added:
         assert self.go_on.wait(30)
-        return super().add_message(call, project)
+        return super().add_message(call, project, *more, **named)
 
 
 def test_a_flush_counts_what_waits_in_memory_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

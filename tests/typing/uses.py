@@ -63,6 +63,7 @@ def plain(client: MemOS, said: list[dict[str, str]], turns: list[Message]) -> No
     assert_type(client.chat(user_id="u", conversation_id="c", query="q", temperature=0).response, str)
     assert_type(client.stream_chat(user_id="u", conversation_id="c", query="q"), Generator[ChatEvent, None, None])
     assert_type(next(client.stream_chat(user_id="u", conversation_id="c", query="q")), ChatEvent)
+    assert_type(client.chat_completions(user_id="u", conversation_id="c", messages=turns).text, str)
     assert_type(client.update_memory(memory_id="m", content="c", status="archived"), Updated)
     assert_type(client.extract_memory(messages=said, extraction_types=["memory"]), Extracted)
     assert_type(client.rerank(query="q", documents=["d"], top_n=1).results, tuple[Ranked, ...])

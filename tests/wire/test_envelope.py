@@ -289,6 +289,7 @@ def _items(answer: type[Answer], mark: str) -> list[Answer]:
     everything |= dict.fromkeys(words, mark) | {"tags": [mark], "sources": [{"x": mark}], "info": {"x": mark}}
     template = {"profile_template_id": mark, "name": mark, "metadata": {mark: {"value": mark}}}
     everything |= {**template, "profile_template": template, "profile_templates": [template]}
+    everything |= {"choices": [{"message": {"role": mark, "content": mark}}]}
     lists = {name: [everything] for name in answer.model_fields if name.endswith("_list")}
     whole = answer.model_validate({**everything, **lists})
     return [whole, *(getattr(whole, name)[0] for name in lists if isinstance(getattr(whole, name)[0], Answer))]

@@ -43,13 +43,13 @@ class Placed(CountingEngine):
         super().__init__()
         self.threads = set[int]()
 
-    def add_message(self, call: AddMessage, project: str = "") -> Added:
+    def add_message(self, call: AddMessage, project: str = "", *more: Any, **named: Any) -> Added:
         self.threads.add(threading.get_ident())
-        return super().add_message(call, project)
+        return super().add_message(call, project, *more, **named)
 
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+    def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
         self.threads.add(threading.get_ident())
-        return super().search_memory(call, project)
+        return super().search_memory(call, project, *more, **named)
 
 
 @pytest.mark.parametrize("kind", ["ainvoke", "astream"])

@@ -2,6 +2,7 @@
 
 import logging
 from threading import Event as Signal
+from typing import Any
 
 import pytest
 
@@ -39,12 +40,12 @@ class Refusing(CountingEngine):
         super().__init__()
         self.error, self.code = error, code
 
-    def add_message(self, call: AddMessage, project: str = "") -> Added:
-        super().add_message(call, project)
+    def add_message(self, call: AddMessage, project: str = "", *more: Any, **named: Any) -> Added:
+        super().add_message(call, project, *more, **named)
         raise self.error("no", code=self.code, path=call.path)
 
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
-        super().search_memory(call, project)
+    def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
+        super().search_memory(call, project, *more, **named)
         raise self.error("no", code=self.code, path=call.path)
 
 
@@ -59,9 +60,9 @@ class Held(CountingEngine):
         super().__init__()
         self.released = Signal()
 
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+    def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
         self.released.wait(30)
-        return super().search_memory(call, project)
+        return super().search_memory(call, project, *more, **named)
 
 
 @pytest.mark.parametrize("kind", ["ainvoke", "astream"])
@@ -123,10 +124,10 @@ def test_16_a_limiter_puts_a_turn_off_until_it_is_written(caplog: pytest.LogCapt
     refusals = iter([RateLimited("later", code=40309, path="add/message", retry_after=0.01)] * 2)
 
     class Limited(CountingEngine):
-        def add_message(self, call: AddMessage, project: str = "") -> Added:
+        def add_message(self, call: AddMessage, project: str = "", *more: Any, **named: Any) -> Added:
             for refusal in refusals:
                 raise refusal
-            return super().add_message(call, project)
+            return super().add_message(call, project, *more, **named)
 
     engine = Limited()
     with client_over(engine) as client:
@@ -220,10 +221,10 @@ def test_16_a_search_that_is_limited_is_tried_again_within_its_budget(way: str) 
     refusals = iter([RateLimited("later", code=40309, path="search/memory", retry_after=0.01)])
 
     class Limited(CountingEngine):
-        def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+        def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
             for refusal in refusals:
                 raise refusal
-            return super().search_memory(call, project)
+            return super().search_memory(call, project, *more, **named)
 
     engine, model, events = Limited(), Scripted(script=after_tools(0)), list[Event]()
     with client_over(engine, on_event=events.append) as client:

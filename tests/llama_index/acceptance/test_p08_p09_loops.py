@@ -39,16 +39,16 @@ class Watched(CountingEngine):
         self.threads: set[int] = set()
         self.searching, self.let = Future[None](), threading.Event()
 
-    def add_message(self, call: AddMessage, project: str = "") -> Added:
+    def add_message(self, call: AddMessage, project: str = "", *more: Any, **named: Any) -> Added:
         self.threads.add(threading.get_ident())
-        return super().add_message(call, project)
+        return super().add_message(call, project, *more, **named)
 
-    def search_memory(self, call: SearchMemory, project: str = "") -> Found:
+    def search_memory(self, call: SearchMemory, project: str = "", *more: Any, **named: Any) -> Found:
         self.threads.add(threading.get_ident())
         if not self.searching.done():
             self.searching.set_result(None)
         assert self.let.wait(30)
-        return super().search_memory(call, project)
+        return super().search_memory(call, project, *more, **named)
 
 
 class Nobody(ThreadPoolExecutor):
