@@ -147,7 +147,7 @@ def test_the_outbox(capsys: pytest.CaptureFixture[str], runner: asyncio.Runner) 
     assert counted == ["1 {'memos.event': 'recalled'}", "1 {'memos.event': 'recorded'}"]
 
 
-@pytest.mark.parametrize("page", ["../README", "../CHANGELOG", *PAGES, "decisions", "fleet"])
+@pytest.mark.parametrize("page", ["../README", "../CHANGELOG", *PAGES, "decisions", "fleet", "moving", "scale"])
 def test_links_lead_somewhere(page: str) -> None:
     path = ROOT / "docs" / f"{page}.md"
     for target, anchor in LINK.findall(path.read_text(encoding="utf-8")):

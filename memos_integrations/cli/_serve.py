@@ -50,7 +50,7 @@ def serve(path: str, *, host: str, port: int, keys: Path | None, anyone: bool, m
             server.run(sockets=[at])
         left = engine.settle(_TASKS_END)
     if left:
-        typer.echo(f"{left} accepted tasks are left: whoever opens the file next finishes them", err=True)
+        typer.echo(f"{left} tasks, files or vectors are left: whoever opens the file next finishes them", err=True)
 
 
 def _settings(app: object) -> uvicorn.Config:

@@ -72,7 +72,8 @@ class Engine(Knowledge, Profiles, Stateless, Updating):
     the structure of conversations. Usable from any thread; several processes may use one file. `clock` tells epoch
     seconds. `synchronous` "NORMAL" survives the end of the process, "FULL" the end of power too, at a third of the
     speed of writing. `fetch` tells what a web address holds that is given as a file; without it such files are refused.
-    An `extractor` finds facts, preferences and more in the place of rules. Times are UTC. `close()` it. Raises
+    An `extractor` finds facts, preferences and more in the place of rules; an `embedder` brings search by meaning to
+    that by words. Times are UTC. `close()` it. Raises
     `Unsupported` when the file can't be used.
 
     >>> from memos_integrations.wire.calls import AddMessage, SearchMemory

@@ -11,7 +11,7 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, str(BENCHMARK), *arguments], capture_output=True, text=True, check=False)
 
 
-def test_the_benchmark_of_sizes_fills_copies_and_asks() -> None:
+def test_the_benchmark_of_sizes_fills_and_asks() -> None:
     done = run("--sizes", "120", "--quick", "--alone")
     assert done.returncode == 0, done.stderr
     assert "search, an owner with 100" in done.stdout
