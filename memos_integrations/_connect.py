@@ -127,9 +127,7 @@ def connect(
             on_event=on_event,
             outbox=outbox,
         )
-    for name, given in (("api_key", api_key), ("is_global", is_global), ("timezone", timezone)):
-        if given is not None:
-            raise Invalid(f"connect: the embedded engine takes no {name}: leave it out, or give an https:// address")
+    _refuse_options(api_key=api_key, is_global=is_global, timezone=timezone)
     path = _path(where)
     kept = outbox_options(outbox, _MEMORY if path == _MEMORY else f"{path}.outbox")
     engine = _engine(path, model=model, extractor=extractor, embedder=embedder, fetch=fetch)
@@ -196,6 +194,12 @@ def _refuse_plugs(**plugs: object) -> None:
         if plug is not None:
             told = f"connect: a service has models of its own: leave out {name}, or give a file's path"
             raise Invalid(told, field=name)
+
+
+def _refuse_options(**options: object) -> None:
+    for name, given in options.items():
+        if given is not None:
+            raise Invalid(f"connect: the embedded engine takes no {name}: leave it out, or give an https:// address")
 
 
 def _text_of(address: object) -> str:
