@@ -111,10 +111,11 @@ test-copy: $(VENV)/.dev  ## 10,000 turns copied by a process that is killed thre
 
 test-self-hosted: $(VENV)/.dev .venv-self-hosted/.server  ## our dialect against MemOS's own server; RECORD=1 records what it says
 	MEMOS_SELF_HOSTED_PYTHON=.venv-self-hosted/bin/python MEMOS_SELF_HOSTED_RECORD=$(RECORD) \
-		$(BIN)/python -m pytest -q tests/self_hosted/frameworks.py tests/self_hosted/contract.py
+		$(BIN)/python -m pytest -q tests/self_hosted tests/addresses
 
 bench: $(VENV)/.dev  ## what a turn, a call over HTTP, an import and a full file cost (PEERS=… beside others)
 	$(BIN)/python benchmarks/turn.py
+	$(BIN)/python benchmarks/addresses.py
 	$(BIN)/python benchmarks/agents.py $(if $(PEERS),--peers $(PEERS))
 	$(BIN)/python benchmarks/llama_agents.py $(if $(PEERS),--peers $(PEERS))
 	$(BIN)/python benchmarks/transport.py

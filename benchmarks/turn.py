@@ -61,14 +61,14 @@ def look(word: str) -> str:
     return word
 
 
-def langchain_turn(client: MemOS | None, steps: int) -> Turn:
-    middleware = [MemOSMiddleware(client, user_id="u")] if client else []
+def langchain_turn(client: MemOS | None, steps: int, user: str = "u") -> Turn:
+    middleware = [MemOSMiddleware(client, user_id=user)] if client else []
     agent: Any = create_agent(Model(steps=steps), [look], middleware=middleware)
     config = {"configurable": {"thread_id": "c"}}
     return lambda text: agent.invoke({"messages": [("user", text)]}, config)
 
 
-def llama_index_turn(client: MemOS | None, steps: int) -> Turn:
+def llama_index_turn(client: MemOS | None, steps: int, user: str = "u") -> Turn:
     def answer(messages: list[ChatMessage], **_: Any) -> ChatMessage:
         last = max(i for i, m in enumerate(messages) if m.role == MessageRole.USER)
         done = sum(m.role == MessageRole.TOOL for m in messages[last:])
@@ -86,7 +86,7 @@ def llama_index_turn(client: MemOS | None, steps: int) -> Turn:
     def turn(text: str) -> object:
         memory: Any = ChatMemoryBuffer.from_defaults(token_limit=30_000)
         if client:
-            memory = MemOSMemory.from_defaults(user_id="u", conversation_id="c", client=client)
+            memory = MemOSMemory.from_defaults(user_id=user, conversation_id="c", client=client)
 
         async def run() -> object:
             return await agent.run(text, memory=memory)

@@ -6,9 +6,10 @@ Spanish?"), so the fields of everyday life (`_fields`) count as much as one rare
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 from math import sqrt
-from typing import Final
+from typing import Final, NamedTuple
 
 from memos_integrations.engine._fields import fields_of
 from memos_integrations.engine._nearness import clipped
@@ -18,9 +19,11 @@ from memos_integrations.engine._words import tokens
 _FIELDS: Final = 4.0
 _GIVEN: Final = 0.2
 
+KEPT: Final = 1 << 12
+"""Stored preferences of which what was read is kept, by their words: two owners' who have as many as are ranked."""
 
-@dataclass(frozen=True, slots=True)
-class Liking:
+
+class Liking(NamedTuple):
     """What ranking reads of a stored preference: its search words, whether it is of the conversation asked from."""
 
     number: int
@@ -28,8 +31,7 @@ class Liking:
     given: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Bearing:
+class Bearing(NamedTuple):
     """A preference ranked; `relativity` (0..1) is what a caller's threshold cuts by."""
 
     number: int
@@ -37,18 +39,24 @@ class Bearing:
     relativity: float
 
 
+@lru_cache(maxsize=KEPT)
+def read(stored: str) -> frozenset[str]:
+    """The search words of a memory that stores them with spaces between."""
+    return frozenset(stored.split())
+
+
 def bearings(query: str, likings: Sequence[Liking]) -> list[Bearing]:
     """All preferences, those that bear most on `query` first, then in the order given (newest first, that is)."""
     words = tuple(dict.fromkeys(tokens(query)))
     asked = frozenset(words)
-    counts = Counter(word for liking in likings for word in liking.words & asked)
+    shared = [liking.words & asked for liking in likings]
+    counts = Counter(chain.from_iterable(shared))
     weights = {word: rarity(counts[word], len(likings)) for word in words}
     fields, whole = fields_of(words), sum(weights.values())
-    scores = [
-        sum(weights[word] for word in words if word in liking.words)
-        + (_FIELDS * _likeness(fields, fields_of(liking.words)) if fields else 0.0)
-        for liking in likings
-    ]
+    scores = [sum(weights[word] for word in words if word in one) if one else 0.0 for one in shared]
+    if fields:
+        near = (_likeness(fields, _fields_of(liking.words)) for liking in likings)
+        scores = [score + _FIELDS * likeness for score, likeness in zip(scores, near, strict=True)]
     top = max(scores, default=0.0)
     ranked = [
         Bearing(liking.number, score + _GIVEN * top * liking.given, min(1.0, score / whole) if whole else 0.0)
@@ -66,6 +74,9 @@ def nearest(ranked: Sequence[Bearing], cosines: Mapping[int, float]) -> list[Bea
     ]
     rest = [one for one in ranked if one.number not in cosines]
     return [*sorted(near, key=lambda bearing: -bearing.score), *rest]
+
+
+_fields_of: Final = lru_cache(maxsize=KEPT)(fields_of)
 
 
 def _likeness(left: Mapping[int, float], right: Mapping[int, float]) -> float:

@@ -6,7 +6,7 @@ whole beginning fits, in the first person (or "my wife"), and nothing in it supp
 """
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,11 +29,12 @@ _LIKING: Final = frozenset(("like", "take"))
 _LIGHT_WORDS: Final = "a an the please just really very so actually truly absolutely"
 _LIGHT: Final = frozenset(_LIGHT_WORDS.split())
 _WORD: Final = re.compile(rf"[{EAST_ASIAN}]+|(?:(?![{EAST_ASIAN}])[^\W_])+")
+_LATIN_WORD: Final = re.compile(r"[^\W_]+")  # the same in a text without East Asian characters
+_APOSTROPHE: Final = re.compile("[’‘ʼ´`]")
 _NOT: Final = (
-    (re.compile("[’‘ʼ´`]"), "'"),
-    (re.compile(r"\bcan't\b|\bcannot\b"), "can not"),
-    (re.compile(r"\bwon't\b"), "will not"),
-    (re.compile(r"n't\b"), " not"),
+    ("can", re.compile(r"\bcan't\b|\bcannot\b"), "can not"),
+    ("won't", re.compile(r"\bwon't\b"), "will not"),
+    ("n't", re.compile(r"n't\b"), " not"),
 )
 _OTHERS_WORDS: Final = re.compile(
     r"""["“”«»„「」『』]|```|(?:^|\s)['‘](?=\w)
@@ -138,8 +139,9 @@ def contents(tokens: list[str]) -> int:
     return len({token for token in tokens if len(token) == 1 or not is_east_asian(token)})
 
 
-def _words(text: str) -> Iterator[str]:
-    folded = fold(text)
-    for found, put in _NOT:
-        folded = found.sub(put, folded)
-    yield from _WORD.findall(folded)
+def _words(text: str) -> list[str]:
+    folded = _APOSTROPHE.sub("'", fold(text))
+    for mark, found, put in _NOT:
+        if mark in folded:
+            folded = found.sub(put, folded)
+    return (_WORD if is_east_asian(folded) else _LATIN_WORD).findall(folded)

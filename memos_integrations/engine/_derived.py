@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from memos_integrations.engine._affinity import Liking, bearings
+from memos_integrations.engine._affinity import Liking, bearings, read
 from memos_integrations.engine._queries import EVENT, LISTED, MARK, MARKED, SKILL, TOOL, Queries
 from memos_integrations.engine._rows import StoredTurn, Told
 from memos_integrations.engine._store import Store
@@ -78,9 +78,7 @@ def ranked(
         where m.owner = ? and m.view = ? and not m.archived and {condition.text}
         order by m.said desc, m.number desc limit ?"""
     values = (json.dumps(list(given)), owner, _VIEW[view], *condition.values, MOST)
-    likings = [
-        Liking(number, frozenset(words.split()), bool(near)) for number, words, near in store.execute(found, values)
-    ]
+    likings = [Liking(number, read(words), bool(near)) for number, words, near in store.execute(found, values)]
     return {bearing.number: bearing.relativity for bearing in bearings(query, likings)}
 
 

@@ -45,7 +45,7 @@ PARTS: Final = {
     "FOUND": r"\bi (?:\w+ly )?find (?!(?:{out myself that time a the_time peace joy strength comfort "
     r"my}\b|it[.!]))[^.!?]*?\b",
     "OPENING": r"""^\W*(?:{please pls kindly also and so ok okay remember note from_now_on going_forward in_future
-        in_the_future for_future_reference remember_to make_sure_to be_sure_to try_to}\W+)*""",
+        in_the_future for_future_reference remember_to make_sure_to be_sure_to try_to}\W+)*\b""",
     "ANSWERS": r"{answers? replies reply responses? messages? explanations? summar\w+ emails? tone language}",
     "SERVE": r"""{answer\w* reply\w* respond\w* writ(?:e|ing) speak\w* talk\w* explain\w* us(?:e|ing) includ(?:e|ing)
         giv(?:e|ing)_(?!up) show\w* suggest\w* recommend\w* call\w* address\w* format\w* send\w* mention\w* ask\w*
@@ -58,7 +58,7 @@ PARTS: Final = {
     "REWORK": r"{translate paraphrase proofread rephrase rewrite correct repeat spell}",
     "REST": r"(?:(?!;|,?\s+but\b|,\s+{and so though} i\b).)*",
     "CLAUSE": r"[^,;.!?]*",
-    "ASIDE": r"^\W*(?:{personally honestly also and but actually really definitely absolutely}\W+)*",
+    "ASIDE": r"^\W*(?:{personally honestly also and but actually really definitely absolutely}\W+)*\b",
 }
 
 _DISLIKE: Final = (
@@ -74,20 +74,21 @@ _DISLIKE: Final = (
         sick skeptical sceptical suspicious bored bothered distracted overwhelmed intimidated prone turned_off
         put_off}
         {of by with in to from at around about on when using having}\b""",
-    r"<AM><VERY>(?:against|opposed to)\b",
+    r"<AM><VERY>{against opposed_to}\b",
     r"<I>{get become feel} <VERY><ILL> {in on by with from when around at during if easily while \w+ing}\b",
     r"""\bi have <FEW>{aversion dislike distaste hatred disdain objections? bias_against fear phobia dread mistrust
         resistance antipathy reservations problem_with}\b""",
     r"\bi(?:'ve| have) (?:got )?(?:absolutely |very )?{no zero little} "
     r"{interest desire patience tolerance appetite use taste love time_for}\b",
-    r"\b(?:is not|are not|isn'?t|aren'?t) <VERY>(?:for me|my {thing cup_of_tea style taste jam})\b",
+    r"\b{is_not are_not isn't isnt aren't arent} <VERY>(?:for me|my {thing cup_of_tea style taste jam})\b",
     r"\b(?:do|does)(?: not|n'?t) <VERY>{appeal_to interest work_for work_well_for suit agree_with do_it_for "
     r"sit_well_with sit_right_with excite engage} me\b(?! right)",
     r"\b{makes? leaves? gets? drives? gives?} me <VERY><ILL>\b",
     r"\b{bothers? annoys? irritates? bores? disgusts? exhausts? overwhelms? distracts? terrifies} me\b",
     r"\b{puts? turns?} me off\b",
     r"\bnot {a my} (?:\w+ )?{fan_of cup_of_tea thing}\b",
-    r"\bno[-\s]go for me\b|\bdeal[-\s]?breaker\b|\bmy (?:biggest )?pet peeves?\b|\bi could {do live} without\b",
+    r"\bno[-\s]go for me\b|\bmy (?:biggest )?pet peeves?\b|\bi could {do live} without\b",
+    r"\b{deal-breaker dealbreaker}\b|\bdeal\b\sbreaker\b",
     # The subject left out, as one writes in haste: "Can't stand jazz", "Not a fan of crowds".
     r"<ASIDE>{can't cannot} {stand bear tolerate eat drink do_without live_without}\b",
     r"<ASIDE>not (?:a )?(?:\w+ )?{fan_of into fond_of keen_on interested_in}\b",
@@ -96,10 +97,10 @@ _DISLIKE: Final = (
 )
 
 _AVOIDANCE: Final = (
-    r"""<I>{avoid refuse boycott abstain decline oppose object_to reject shun skip limit minimi[sz]e
+    r"""<I>{avoid refuse boycott abstain decline oppose object_to reject shun skip limit minimise minimize
         steer_clear stay_away
         stay_clear keep_away shy_away keep_my_distance refrain cut_out cut_down cut_back opt_out pass_on}\b""",
-    r"\bi (?:\w+ly )?(?:would )?(?:never|rarely|seldom|hardly(?: ever)?) <HABIT>",
+    r"\bi (?:\w+ly )?(?:would )?{never rarely seldom hardly_ever hardly} <HABIT>",
     r"(?<!if\s)(?<!when\s)\bi (?:\w+ly |also |just )*{do_not don't} (?:ever |\w+ly )*<HABIT>",
     r"\bi {won't will_not would_not wouldn't} (?:ever |even )*"
     r"{consider eat drink use buy purchase wear watch read play consume touch go_near go_to go_on drive fly "
@@ -129,7 +130,7 @@ _LIMIT: Final = (
     r"<AM>{on following doing keeping} {a an the} (?:[\w-]+ )<FEW>{diet regimen budget protocol}\b",
     r"\b{we_are we're and_i_are} (?:{all both also strictly} ){0,2}{vegans? vegetarians? pescatarians? teetotal\w* "
     r"allergic lactose_intolerant c(?:o)?eliacs?}\b",
-    r"<I>{follow keep observe maintain eat practi[cs]e live lead stick_to} <FEW>"
+    r"<I>{follow keep observe maintain eat practice practise live lead stick_to} <FEW>"
     r"{diet lifestyle kosher halal vegan vegetarian gluten[-\s]free}\b",
     r"""\bi {have suffer_from live_with} <OWN>{allergy allergies intolerances? sensitivity sensitivities
         disease disorder
@@ -143,7 +144,7 @@ _LIMIT: Final = (
 )
 
 _PREFERENCE: Final = (
-    r"""\bi(?:\s*'d)? (?:<EAGER> ){0,5}{prefer favou?r prioriti[sz]e gravitate lean_towards? lean_more opt_for
+    r"""\bi(?:\s*'d)? (?:<EAGER> ){0,5}{prefer favou?r prioritise prioritize gravitate lean_towards? lean_more opt_for
         insist stick_to stick_with swear_by advocate adhere subscribe_to value require demand thrive seek_out go_for
         support_only lean_on rely_only_on
         rely_exclusively_on}\b(?! {you your him her that_you myself}\b)<NOT_TO_SAY>""",
@@ -156,7 +157,7 @@ _PREFERENCE: Final = (
     r"bias_for}\b",
     r"\bmy (?:\w+ )?{preferences? favou?rites? preferred go[-\s]to priority} (?:[^\s,;]+ ){0,6}?(?:is|are|has "
     r"always been)\b",
-    r"(?:\b{is are} |'s |'re )(?:\w+ )?(?:one of )?my (?:\w+[-\s])?{favou?rites? go[-\s]to preference}\b",
+    r"(?:\b{is are} |'s |'re )(?:\w+ )?(?:one of )?\bmy (?:\w+[-\s])?{favou?rites? go[-\s]to preference}\b",
     r"<I>{learn work study think sleep focus concentrate operate function perform respond do remember retain "
     r"communicate "
     r"write} (?:\w+ )?{best better} {in with by through when at on under from if using via as without}\b",
@@ -178,7 +179,7 @@ _PREFERENCE: Final = (
 )
 
 _LIKE: Final = (
-    r"\bi (?!(?:\w+ )?would )(?:<EAGER> ){0,5}{love like enjoy adore relish savou?r cherish} (?:\w+ly |both |all "
+    r"\bi (?!(?:\w+ )?would )\b(?:<EAGER> ){0,5}{love like enjoy adore relish savou?r cherish} (?:\w+ly |both |all "
     r")?<NOT_PRAISE>",
     r"""<AM><VERY>(?:{big huge massive great avid real total long[-\s]?time lifelong strong firm} )*{fan lover fanatic
         enthusiast aficionado advocate proponent supporter believer addict person}\b(?! {to who too}\b)""",
@@ -215,16 +216,16 @@ _INSTRUCTION: Final = (
 UNMEANT: Final = (
     # My own word is left as it is ("I must say I love it"), and so are turns of phrase; others' word is not mine.
     r"\b(?:i(?:\s*'\w+)? (?:{must would will can could might may should have had want need hate like to do did just "
-    r"also still always often already only am going \w+ly} ){0,5}|let me )<SAY>\b"
+    r"also still always often already only am going \w+ly} ){0,5}|let me )\b<SAY>\b"
     r"|\b{needless_to_say suffice_to_say safe_to_say fair_to_say without_saying you_could_say you_might_say that_said "
     r"that_being_said having_said_that}\b"
-    r"|\b<SAY>(?: (?!{and but so or}\b)[\w-]+){0,3}?(?:\s*:\s*| )(?=i\b)(<REST>)"
+    r"|\b<SAY>\b(?: (?!{and but so or}\b)[\w-]+){0,3}?(?:\s*:\s*| )(?=i\b)(<REST>)"
     r"|\b<SAY>\b[^,;:.]{0,40}:(<REST>)",
-    r"(?:\bwhether|(?<!no\s)\b{wonder wonders wondering wondered})\b(<CLAUSE>)",
+    r"\bwhether\b(<CLAUSE>)|(?<!no\s)\b{wonder wonders wondering wondered}\b(<CLAUSE>)",
     r"\bif (?=i\b)(<CLAUSE>)",
-    r"\b{not_sure unsure no_idea doubt}(?: {if that how why})? (?=i\b)(<CLAUSE>)",
+    r"\b{not_sure unsure no_idea doubt}\b(?: {if that how why})? (?=i\b)(<CLAUSE>)",
     r"\bif i (?:\w+ed|were|was)\b[^,;]*, i(?: would|\s*'d) {say tell}\b(<REST>)",
-    r"^\W*(?:{please can_you could_you now}\W+)*<REWORK>\b(?! me\b)[^.!?;:]{0,80}?(?::| (?=i\b))(.*)",
+    r"^\W*(?:{please can_you could_you now}\W+)*\b<REWORK>\b(?! me\b)[^.!?;:]{0,80}?(?::| (?=i\b))(.*)",
     r"\b{sentence phrase line title lyrics quote slogan}\b[^:.]{0,30}:(.*)",
 )
 """What is said without being meant as one's own, here and now; the group that took part holds it."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from memos_integrations.engine._affinity import Liking
+from memos_integrations.engine._affinity import Liking, read
 from memos_integrations.engine._knowledge_store import Base, Unread, is_running
 from memos_integrations.engine._queries import LISTED, MARK, Queries
 from memos_integrations.engine._rows import Origin
@@ -52,7 +52,7 @@ def words_of(store: Queries, bases: Iterable[Base], where: Where | None) -> list
     found = f"""select m.number, m.words from skill m join task t on t.number = m.task
         where m.base {LISTED} and not m.archived and {condition.text} order by m.number desc limit ?"""
     values = (json.dumps([each.number for each in bases]), *condition.values, MOST)
-    return [Liking(number, frozenset(words.split())) for number, words in store.execute(found, values)]
+    return [Liking(number, read(words)) for number, words in store.execute(found, values)]
 
 
 def skills(store: Queries, numbers: Iterable[int]) -> dict[int, StoredSkill]:

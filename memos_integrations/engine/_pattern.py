@@ -13,12 +13,12 @@ _NAME = re.compile(r"<([A-Z_]+)>")
 
 def pattern(rule: str, parts: Mapping[str, str]) -> re.Pattern[str]:
     """`rule` compiled, upper and lower case alike; `parts` are written in the same notation."""
-    listed = _LIST.sub(_alternatives, _named(rule, parts))
+    listed = _LIST.sub(_alternatives, named(rule, parts))
     return re.compile(re.sub(r"\s+", r"\\s+", listed).replace("'", "['’‘ʼ´`]"), re.IGNORECASE)
 
 
-def _named(rule: str, parts: Mapping[str, str]) -> str:
-    return _NAME.sub(lambda name: _named(parts[name[1]], parts), rule)
+def named(rule: str, parts: Mapping[str, str]) -> str:
+    return _NAME.sub(lambda name: named(parts[name[1]], parts), rule)
 
 
 def _alternatives(words: re.Match[str]) -> str:

@@ -9,7 +9,7 @@ preference.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from memos_integrations.engine._chinese import CHINESE
@@ -18,14 +18,12 @@ from memos_integrations.engine._chinese import UNMEANT as CHINESE_UNMEANT
 from memos_integrations.engine._english import ENGLISH
 from memos_integrations.engine._english import PARTS as ENGLISH_PARTS
 from memos_integrations.engine._english import UNMEANT as ENGLISH_UNMEANT
-from memos_integrations.engine._pattern import pattern
 from memos_integrations.engine._sentences import is_question, sentences
+from memos_integrations.engine._sieve import Sieve, english_words
 from memos_integrations.engine._words import is_east_asian
 
 LONGEST_STATEMENT: Final = 600
 """Characters of a sentence that is looked at; a longer one is a pasted text, no statement."""
-
-_Rules = Mapping[str, tuple[re.Pattern[str], ...]]
 
 _TURN_TO_ASKING: Final = re.compile(
     r"""[,;:，；]\s*(?:(?:so|and|but|then)\s+)?
@@ -45,14 +43,18 @@ _GIVEN_TEXT: Final = re.compile(
 )
 
 
-def _compiled(rules: Mapping[str, tuple[str, ...]], parts: Mapping[str, str]) -> _Rules:
-    return {kind: tuple(pattern(rule, parts) for rule in said) for kind, said in rules.items()}
+def _kinds(rules: Mapping[str, Sequence[str]], parts: Mapping[str, str]) -> Sieve[str]:
+    return Sieve([(kind, rule) for kind, said in rules.items() for rule in said], parts)
 
 
-_ENGLISH: Final = _compiled(ENGLISH, ENGLISH_PARTS)
-_CHINESE: Final = _compiled(CHINESE, CHINESE_PARTS)
-_ENGLISH_UNMEANT: Final = tuple(pattern(rule, ENGLISH_PARTS) for rule in ENGLISH_UNMEANT)
-_CHINESE_UNMEANT: Final = tuple(pattern(rule, CHINESE_PARTS) for rule in CHINESE_UNMEANT)
+def _unmeant(rules: Sequence[str], parts: Mapping[str, str]) -> Sieve[None]:
+    return Sieve([(None, rule) for rule in rules], parts)
+
+
+_ENGLISH: Final = _kinds(ENGLISH, ENGLISH_PARTS)
+_CHINESE: Final = _kinds(CHINESE, CHINESE_PARTS)
+_ENGLISH_UNMEANT: Final = _unmeant(ENGLISH_UNMEANT, ENGLISH_PARTS)
+_CHINESE_UNMEANT: Final = _unmeant(CHINESE_UNMEANT, CHINESE_PARTS)
 
 
 def preferences(text: str) -> Iterator[tuple[str, str]]:
@@ -75,10 +77,13 @@ def kind_of(statement: str) -> str | None:
 def _kind_of(own: str, *, east_asian: bool) -> str | None:
     if len(own) > LONGEST_STATEMENT:
         return None
-    for rule in _CHINESE_UNMEANT if east_asian else _ENGLISH_UNMEANT:
-        own = rule.sub(_cover_last_group, own)
-    rules = _CHINESE if east_asian else _ENGLISH
-    return next((kind for kind, said in rules.items() if any(rule.search(own) for rule in said)), None)
+    unmeant, kinds = (_CHINESE_UNMEANT, _CHINESE) if east_asian else (_ENGLISH_UNMEANT, _ENGLISH)
+    words = english_words(own)
+    if covering := unmeant.may_fit(words):
+        for _, rule in covering:
+            own = rule.sub(_cover_last_group, own)
+        words = english_words(own)
+    return next((kind for kind, rule in kinds.may_fit(words) if rule.search(own)), None)
 
 
 def _with_own_words(text: str) -> Iterator[tuple[str, str]]:
@@ -94,7 +99,8 @@ def _own_words(text: str) -> str:
     """`text` with what others said covered; marks around the whole of it quote nobody."""
     if _QUOTED.fullmatch(text.strip()):
         return text
-    return _GIVEN_TEXT.sub(_cover, _QUOTED.sub(_cover, text))
+    own = _QUOTED.sub(_cover, text)
+    return _GIVEN_TEXT.sub(_cover, own) if "\n" in own else own
 
 
 def _cover(found: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from memos_integrations._file import File
 from memos_integrations.engine import _ids
-from memos_integrations.engine._affinity import Liking
+from memos_integrations.engine._affinity import Liking, read
 from memos_integrations.engine._rank import Row
 from memos_integrations.engine._rows import Kept, Owner, StoredFact, StoredPreference, StoredTurn, Task, Told
 from memos_integrations.engine._where import Where
@@ -73,7 +73,7 @@ class Queries(File):
         condition, join = (where, _TASK) if where else (_EVERY, "")
         found = f"""select m.id, length, speaker, asks, timed, said, role = 'assistant', {condition.text}
             from fact m {join} where m.id {LISTED} and not m.archived"""
-        return {row[0]: Row(*row) for row in self.execute(found, (*condition.values, json.dumps(list(ids))))}
+        return {row[0]: Row._make(row) for row in self.execute(found, (*condition.values, json.dumps(list(ids))))}
 
     def newest(self, owner: int, where: Where | None, limit: int, start: int = 0, *, own: bool = False) -> list[int]:
         """The owner's newest facts that pass `where`; only what users said of themselves, if `own`."""
@@ -97,7 +97,7 @@ class Queries(File):
             where m.owner = ? and not m.archived and {condition.text}
             order by m.said desc, m.number desc limit ?"""
         rows = self.execute(found, (json.dumps(list(given)), owner, *condition.values, limit))
-        return [Liking(number, frozenset(words.split()), bool(near)) for number, words, near in rows]
+        return [Liking(number, read(words), bool(near)) for number, words, near in rows]
 
     def total(self, table: str, owner: int, where: Where | None) -> int:
         """How many facts or preferences of the owner pass `where`."""
@@ -128,9 +128,9 @@ class Queries(File):
 
     def newest_turns(self, owner: int, conversations: Sequence[int], limit: int) -> list[StoredTurn]:
         """The newest messages of a conversation, oldest first."""
-        found = f"{_TURN} where owner = ? and conversation {LISTED} order by number desc limit ?"
-        rows = self.execute(found, (owner, json.dumps(list(conversations)), limit)).fetchall()
-        return [StoredTurn(*row) for row in reversed(rows)]
+        found = f"{_TURN} where owner = ? and conversation = ? order by number desc limit ?"
+        rows = [row for each in conversations for row in self.execute(found, (owner, each, limit))]  # none is sorted
+        return [StoredTurn(*row) for row in sorted(rows)[-limit:]] if limit else []
 
     def turns_before(self, turn: StoredTurn, limit: int) -> list[StoredTurn]:
         """The newest messages of the conversation before `turn`, oldest first."""

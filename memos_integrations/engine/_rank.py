@@ -7,10 +7,10 @@ delicate. `B` of a fact is its BM25 score, `m` the best B of a search; the struc
 import heapq
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
-from typing import Final
+from typing import Final, NamedTuple
 
 from memos_integrations.engine._ids import conversation_of
 from memos_integrations.engine._times import Day, asks_when, days_named, instant
@@ -39,8 +39,7 @@ _WHOLE: Final = 0.33
 _CLAUSE_END: Final = re.compile(r"[,;:.!?…，；：。！？\n]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """What ranking reads of a stored fact. `length` is in search words, `said` in epoch milliseconds."""
 
     id: int
@@ -102,14 +101,14 @@ class Coverage:
     def __init__(self, rarities: Mapping[str, float]) -> None:
         self.rarities = rarities
         self.known: dict[int, float] = {}
-        self._hits: dict[int, Counter[str]] = {}
+        self._hits: dict[str, Counter[int]] = {}
 
-    def add(self, word: str, ids: Iterable[int]) -> None:
-        """Counts `word` for the facts that have it."""
-        weight = self.rarities[word]
+    def add(self, word: str, ids: Sequence[int]) -> None:
+        """Counts `word`, once, for the facts that have it."""
+        weight, known = self.rarities[word], self.known
         for fact in ids:
-            self.known[fact] = self.known.get(fact, 0.0) + weight
-            self._hits.setdefault(conversation_of(fact), Counter())[word] += 1
+            known[fact] = known.get(fact, 0.0) + weight
+        self._hits[word] = Counter(map(conversation_of, ids))
 
     def best(self, count: int) -> list[int]:
         """The `count` facts that cover most, best first; of equals the newest."""
@@ -117,8 +116,8 @@ class Coverage:
 
     def of_conversation(self, conversation: int) -> float:
         """How much of the question a whole conversation covers; repeats count less and less."""
-        hits = self._hits.get(conversation, Counter())
-        return sum(self.rarities[word] * (_K1 + 1) * n / (n + _K1) for word, n in hits.items())
+        counts = ((self.rarities[word], of.get(conversation, 0)) for word, of in self._hits.items())
+        return sum(rarity * (_K1 + 1) * n / (n + _K1) for rarity, n in counts if n)
 
 
 def rank(
@@ -131,7 +130,7 @@ def rank(
     whole = _asked_for(asked, coverage.rarities)
     hits = []
     for row in rows.values():
-        own, before, after = (scores.get(row.id + step, 0.0) for step in (0, -1, 1))
+        own, before, after = scores[row.id], scores.get(row.id - 1, 0.0), scores.get(row.id + 1, 0.0)
         if row.assistant and not own:
             continue  # what the assistant said is context to its neighbours; found itself only by its own words
         home = conversation_of(row.id)

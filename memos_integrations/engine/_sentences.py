@@ -10,8 +10,11 @@ LONG: Final = 2000
 PIECE: Final = 1000
 """Characters of one piece of a split turn, at most."""
 
-# A run of marks is looked at once, from its first, and never taken back: else a long one takes for ever.
-_END: Final = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+\s+|[。！？]+[\"'”’)\]」』]*\s*|\n\s*")
+# A run of marks is looked at once, from its first, and never taken back: else a long one takes for ever. The marks are
+# listed first, so that the search for one is quick.
+_END: Final = re.compile(
+    r"""[.!?…。！？\n](?:(?<=[.!?…])(?<![.!?…]{2})[.!?…]*+["'”’)\]]*+\s+|(?<=[。！？])[。！？]*["'”’)\]」』]*\s*|(?<=\n)\s*)"""
+)
 
 _ASKING_WORDS: Final = re.compile(
     r"""^\W*(?:(?:and|but|so|also|then|hey|hi|hello|ok|okay|well|oh|please)\b\W*)*
@@ -38,7 +41,9 @@ def asks(text: str) -> bool:
 
 def is_question(sentence: str) -> bool:
     """Whether one sentence is a question, with or without its mark; English and Chinese."""
-    return bool(asks(sentence) or _CHINESE_ASKING.search(sentence) or _ASKING_WORDS.match(sentence))
+    if asks(sentence) or _ASKING_WORDS.match(sentence):
+        return True
+    return not sentence.isascii() and _CHINESE_ASKING.search(sentence) is not None
 
 
 def pieces(text: str) -> list[str]:

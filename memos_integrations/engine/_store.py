@@ -96,9 +96,10 @@ class Store(Queries):
 
     def make_owner(self, project: str, kind: str, name: str) -> int:
         """The number of the owner of that name, made if need be."""
-        self.execute("insert or ignore into owner (project, kind, name) values (?, ?, ?)", (project, kind, name))
-        found = "select number from owner where project = ? and kind = ? and name = ?"
-        return int(self.execute(found, (project, kind, name)).fetchone()[0])
+        if there := self.owner(project, kind, name):
+            return there.number
+        new = "insert into owner (project, kind, name) values (?, ?, ?)"
+        return int(self.execute(new, (project, kind, name)).lastrowid or 0)
 
     def delete_owner(self, owner: int) -> None:
         """Everything of `owner`, and itself."""
@@ -157,11 +158,10 @@ class Store(Queries):
         return numbers
 
     def _newest_arrival(self, owner: int, name: str) -> int:
-        newest = (
-            f"""select created from message where owner = ? and conversation {LISTED} order by number desc limit 1"""
-        )
-        row = self.execute(newest, (owner, json.dumps(self.conversations(owner, name)))).fetchone()
-        return int(row[0]) if row else -1
+        newest = "select number, created from message where owner = ? and conversation = ? order by number desc limit 1"
+        every = self.conversations(owner, name)  # one look at the index for each; all at once would be sorted
+        rows = [row for number in every for row in self.execute(newest, (owner, number))]
+        return int(max(rows)[1]) if rows else -1
 
     def add_fact(self, place: tuple[int, int, int], source: tuple[int, int], turn: Turn, piece: Piece) -> int:
         """A rough fact at (owner, conversation, position), from (task, message); searchable at once. Returns its id.

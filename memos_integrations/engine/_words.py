@@ -6,7 +6,7 @@ spaces where a search needs them, become single characters and pairs of neighbou
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from importlib import import_module
 from itertools import pairwise
@@ -22,6 +22,7 @@ LONGEST: Final = 64
 
 EAST_ASIAN: Final = "\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 _RUN: Final = re.compile(rf"[{EAST_ASIAN}]+|(?:(?![{EAST_ASIAN}])[^\W_])+(?:['\u2019](?![{EAST_ASIAN}])[^\W_]+)*")
+_LATIN_RUN: Final = re.compile("[^\\W_]+(?:['\u2019][^\\W_]+)*")  # the same in a text without East Asian characters
 _IS_EAST_ASIAN: Final = re.compile(rf"[{EAST_ASIAN}]")
 _APOSTROPHE: Final = re.compile("['\u2019]")
 _CLITICS: Final = frozenset(("s", "t", "m", "d", "re", "ve", "ll"))
@@ -74,30 +75,49 @@ def fold(text: str) -> str:
 
 def is_east_asian(text: str) -> bool:
     """Whether `text` holds a Chinese, Japanese or Korean character."""
-    return _IS_EAST_ASIAN.search(text) is not None
+    return not text.isascii() and _IS_EAST_ASIAN.search(text) is not None
 
 
 def plain_words(text: str) -> list[str]:
     """Every word of `text` in order, folded, neither stemmed nor stopped; a name's words, for instance."""
-    return [word for run in _RUN.findall(fold(text)) for word in _parts(run)]
+    return [word for run in _runs(fold(text)) for word in _parts(run)]
 
 
 def tokens(text: str) -> list[str]:
     """The search words of `text` in order, repeats included."""
-    return [token for run in _RUN.findall(fold(text)) for token in _tokens_of(run)]
+    folded = fold(text)
+    tokens_of = _tokens_of if is_east_asian(folded) else _stems
+    return [token for run in _runs(folded) for token in tokens_of(run)]
 
 
-def _tokens_of(run: str) -> Iterator[str]:
+def _runs(folded: str) -> list[str]:
+    found: list[str] = (_RUN if is_east_asian(folded) else _LATIN_RUN).findall(folded)
+    return found
+
+
+def _tokens_of(run: str) -> Iterable[str]:
     if is_east_asian(run[0]):
         return _characters_and_pairs(run)
-    return (stem(word[:LONGEST]) for word in _parts(run) if word not in STOP_WORDS)
+    return _stems(run)
 
 
-def _parts(run: str) -> Iterator[str]:
+def _stems(run: str) -> Iterable[str]:
+    return _known_stems(run) if len(run) <= LONGEST else _made_stems(run)
+
+
+def _made_stems(run: str) -> tuple[str, ...]:
+    return tuple(stem(word[:LONGEST]) for word in _parts(run) if word not in STOP_WORDS)
+
+
+_known_stems: Final = lru_cache(maxsize=1 << 16)(_made_stems)
+
+
+def _parts(run: str) -> Sequence[str]:
     """`caroline's` is caroline, `l'amour` is l and amour."""
+    if run.isalnum():
+        return (run,)
     first, *rest = _APOSTROPHE.split(run)
-    yield first
-    yield from (part for part in rest if part not in _CLITICS)
+    return [first, *(part for part in rest if part not in _CLITICS)]
 
 
 def _characters_and_pairs(run: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pydantic_core import from_json
 from memos_integrations.wire.answers import Fact, Preference, Skill, ToolMemory
 from memos_integrations.wire.checks import TOLERANT, Discreet
 
-__all__ = ["BUCKETS", "Buckets", "Item", "fact", "kind_of", "moment", "preference", "skill", "tool"]
+__all__ = ["BUCKETS", "Buckets", "Item", "began", "fact", "kind_of", "moment", "preference", "skill", "tool"]
 
 BUCKETS: Final = ("text_mem", "pref_mem", "tool_mem", "skill_mem")
 _KINDS: Final = {
@@ -102,6 +102,16 @@ def moment(text: str | None, zone: tzinfo) -> int | None:
     return round((read if read.tzinfo else read.replace(tzinfo=zone)).timestamp() * 1000)
 
 
+def began(item: Item, zone: tzinfo) -> int | None:
+    """When a memory's time begins: when the newest of the messages that it was made of was said, else written.
+
+    The server keeps the first with the messages alone, and older conversations are moved there too.
+    """
+    told = (source.get("chat_time") for source in _sources(item.metadata.sources))
+    said = max((when for text in told if isinstance(text, str) and (when := moment(text, zone))), default=None)
+    return said or moment(item.metadata.created_at, zone)
+
+
 def fact(item: Item, zone: tzinfo) -> Fact:
     """A fact."""
     about = item.metadata
@@ -160,7 +170,7 @@ def _common(item: Item, zone: tzinfo) -> dict[str, Any]:
     about = item.metadata
     return {
         "id": item.id,
-        "create_time": moment(about.created_at, zone),
+        "create_time": began(item, zone),
         "update_time": moment(about.updated_at, zone),
         "conversation_id": about.session_id,
         "status": about.status,

@@ -13,6 +13,7 @@ from memos_integrations.wire._product_items import (
     BUCKETS,
     Buckets,
     Item,
+    began,
     fact,
     kind_of,
     moment,
@@ -65,7 +66,7 @@ class Wanted:
         lives = self.statuses is None or about.status in self.statuses
         if not (theirs and lives and cube in (None, self.cube) and bucket in self.views):
             return False
-        created, updated = moment(about.created_at, self.zone), moment(about.updated_at, self.zone)
+        created, updated = began(item, self.zone), moment(about.updated_at, self.zone)
         return passes(self.condition, Marked(self.owner, created, updated, about.info), self.zone)
 
 
@@ -127,7 +128,7 @@ def listed(data: Any, wanted: Wanted, call: GetMemory) -> Memories | None:
 
 
 def _newest(items: Sequence[Item], zone: tzinfo) -> list[Item]:
-    return sorted(items, key=lambda item: (moment(item.metadata.created_at, zone) or 0, item.id), reverse=True)
+    return sorted(items, key=lambda item: (began(item, zone) or 0, item.id), reverse=True)
 
 
 def _lists(kept: _Kept, zone: tzinfo) -> dict[str, Any]:

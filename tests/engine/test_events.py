@@ -27,6 +27,8 @@ def events(talk: Talk, query: str = "where do I live?", **more: Any) -> tuple[Ev
         (TRIP, ["in August 2026"], ["Lyon"]),
         ("Yesterday I had lunch with Eva.", ["Yesterday"], []),
         ("We met two weeks ago at the Louvre.", ["two weeks ago"], ["the Louvre"]),
+        ("We met a few weeks ago.", ["a few weeks ago"], []),
+        ("I shall move in a couple of days.", ["in a couple of days"], []),
         (
             "My flight leaves on Friday at 7:30 pm from Charles de Gaulle.",
             ["on Friday", "at 7:30 pm"],
@@ -176,3 +178,36 @@ def test_events_outlive_the_process(tmp_path: Path, clock: Clock) -> None:
             talk.add(TRIP)
         assert [one.event_value for one in events(talk)] == [TRIP]
         engine.close()
+
+
+_PARTS = "week weekend month year night morning afternoon evening spring summer autumn fall winter"
+_WEEKDAYS = "monday tuesday Wednesday thursday friday saturday Sunday"
+_UNITS = "minute minutes hour hours day days week weeks month months year years"
+_MONTHS = "January February Jan Feb March Mar April Apr May June Jun July Jul Aug Sept Sep October Oct November Nov Dec"
+SPOKEN = [
+    *("the day before yesterday", "the day after tomorrow", "today", "tonight", "tomorrow", "Yesterday evening"),
+    *(f"{which} {part}" for which in ("last", "NEXT", "this") for part in f"{_PARTS} {_WEEKDAYS}".split()),
+    *(f"{many} {unit} ago" for many in ("a", "two", "12") for unit in _UNITS.split()),
+    *(f"in {many} {unit}" for many in ("an", "ten", "3") for unit in _UNITS.split()),
+    *(f"{which} {day}{s}" for which in ("on", "every", "until") for day in _WEEKDAYS.split() for s in ("", "s")),
+    *("at noon", "at midnight", "at 5 pm", "at 5 o’clock", "at 12:30", "since 1999", "2026-08-01T10:00"),
+    *(f"{month} 8th, 2027" for month in _MONTHS.split()),
+    *(f"8 of {month}" for month in _MONTHS.split()),
+    *(f"in {month}" for month in _MONTHS.split()),
+]
+_IN_CHINESE = """
+    大前天 昨晚 今早 明年晚上 上周 下个星期三 这个月 上季度 2026年5月8日 12月 1999年 三天前 2个月后 下午三点半 8点15分
+"""
+
+
+@pytest.mark.parametrize("when", [*SPOKEN, *_IN_CHINESE.split()])
+def test_each_way_to_say_when_is_found(when: str) -> None:
+    (found,) = happened(f"we met {when} then")
+    assert found.times == (when,)
+
+
+@pytest.mark.parametrize("how", ["in", "at", "to", "from", "near", "around", "visit", "visited", "visiting"])
+def test_each_way_to_say_where_is_found(how: str) -> None:
+    (found,) = happened(f"we were {how}\tthe Tower of London again")
+    assert found.places == ("the Tower of London",)
+    assert happened(f"we were {how} the tower") == []

@@ -79,13 +79,13 @@ def test_the_turn_after_a_match_is_found_too() -> None:
     ],
 )
 def test_what_the_question_names_counts(asked: Question, better: dict[str, Any]) -> None:
-    favoured, other = replace(row(1), **better), row(5)
+    favoured, other = row(1)._replace(**better), row(5)
     assert order(PLAIN, [favoured, other]) == [other.id, favoured.id]
     assert order(asked, [favoured, other]) == [favoured.id, other.id]
 
 
 def test_questions_and_assistants_come_last() -> None:
-    asking, assistant, plain = row(1, asks=True), replace(row(5), assistant=True), row(9)
+    asking, assistant, plain = row(1, asks=True), row(5)._replace(assistant=True), row(9)
     assert order(PLAIN, [asking, assistant, plain]) == [plain.id, asking.id, assistant.id]
 
 

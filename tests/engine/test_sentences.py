@@ -1,3 +1,6 @@
+import re
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,3 +72,12 @@ def test_a_long_run_of_marks_is_looked_at_once(mark: str) -> None:
     """Looking from each mark to the end of the run would take minutes, and keep every thread waiting."""
     text = "well" + mark * 200_000 + "x"
     assert "".join(sentences(text)).replace(" ", "") == text
+
+
+PLAINLY = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+\s+|[。！？]+[\"'”’)\]」』]*\s*|\n\s*")
+
+
+@given(prose | st.text(st.sampled_from(".!?…。！？\n \u3000\"'”’)]」』a")))
+def test_sentences_end_where_the_rule_says_plainly(text: str) -> None:
+    ends = [0, *(found.end() for found in PLAINLY.finditer(text)), len(text)]
+    assert sentences(text) == [text[start:end] for start, end in pairwise(ends) if start < end]

@@ -79,3 +79,9 @@ def test_stems_are_remembered() -> None:
     before = stem.cache_info().hits
     assert stem("remembering") == "rememb"
     assert stem.cache_info().hits == before + 1
+
+
+@given(st.text(st.sampled_from("ab1 -_'\u2019é\u0301ßſİͅ.我の") | st.characters()))
+def test_words_are_the_same_beside_chinese(text: str) -> None:
+    assert tokens(f"{text} 的") == tokens(text)  # a stop character, for which the whole is read with care
+    assert plain_words(f"{text} 的") == [*plain_words(text), "的"]

@@ -10,7 +10,7 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
-__all__ = ["NOTEBOOKS", "cells_of", "executed", "read", "shown_by"]
+__all__ = ["NOTEBOOKS", "cells_of", "executed", "read", "shown_by", "shown_where"]
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 _SECONDS = 60  # for one cell
@@ -52,6 +52,14 @@ def shown_by(notebook: Any) -> Iterator[str]:
     """What each cell shows, as plain text."""
     for cell in cells_of(notebook):
         yield "".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.outputs)
+
+
+def shown_where(notebook: Any, source: str) -> str:
+    """What the one cell shows whose code holds `source`."""
+    (shown,) = (
+        text for cell, text in zip(cells_of(notebook), shown_by(notebook), strict=True) if source in cell.source
+    )
+    return shown
 
 
 def _written_anew(path: Path) -> None:

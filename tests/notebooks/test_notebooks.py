@@ -23,6 +23,7 @@ NAMES = [
     "07_langchain_tools",
     "08_llama_index_context",
     "09_llama_index_documents",
+    "10_any_address",
 ]
 NEXT = "## What to read next"
 LINK = re.compile(r"\]\(([^)#:]+)\)")
@@ -39,12 +40,6 @@ def path_of(name: str) -> Path:
 @pytest.fixture(params=NAMES)
 def committed(request: pytest.FixtureRequest) -> Any:
     return read(path_of(request.param))
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))  # the files of the kernel's connection
-    return tmp_path
 
 
 def test_these_are_all() -> None:

@@ -1,7 +1,7 @@
 """A stand-in for the open-source server, on loopback: what it says was recorded of the real one, and it keeps tasks.
 
 Only what a write's fate hangs on is its own: an add that it applied makes its task known, as in the real server the
-task is known once the memories are written (tests/self_hosted/contract.py shows that it is).
+task is known once the memories are written (tests/self_hosted/test_server.py shows that it is).
 """
 
 import json
@@ -10,18 +10,19 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from tests.client.server import Answer, Server, reset, says, stall
-from tests.product.tape import recorded
+from tests.self_hosted.cassette import recorded
 
 __all__ = ["Fault", "StandIn"]
 
 Fault = Literal["before", "after", "500 before", "500 after", "503", "stalls after", "fine"]
 _JSON = {"content-type": "application/json"}
+_STATUS = "/product/scheduler/status"
 
 
-def said(name: str) -> str:
-    """The server's last words in the conversation of that name."""
-    (line,) = (line for line in recorded() if line["name"] == name)
-    return str(line["said"][-1]["got"]["body"])
+def said(scope: str, path: str) -> str:
+    """The server's last word there on that path."""
+    *_, line = (line for line in recorded().of(scope) if line.target.startswith(path))
+    return line.told
 
 
 class StandIn(Server):
@@ -32,8 +33,10 @@ class StandIn(Server):
         self.faults, self.tasks = deque(faults), dict[str, str]()
         self.added: list[dict[str, Any]] = []
         self.tasks_fail = False
-        self._added, self._known = said("an asynchronous add"), said("a task that is completed")
-        self._unknown = said("a task that nobody knows")
+        written = "test_server::test_a_turn_is_written_and_found_in_both_colours"
+        failed = "test_server::test_what_the_server_fails_with_stays_with_it"
+        self._added, self._known = said(written, "/product/add"), said(written, _STATUS)
+        self._unknown = said(failed, _STATUS)
 
     @property
     def address(self) -> str:
@@ -43,7 +46,7 @@ class StandIn(Server):
         self.requests.append((path, headers, body))
         self.arrived.release()
         parts = urlsplit(path)
-        if parts.path == "/product/scheduler/status":
+        if parts.path == _STATUS:
             return self._status(parse_qs(parts.query))
         assert parts.path == "/product/add", parts.path
         return self._add(json.loads(body), self.faults.popleft() if self.faults else "fine")

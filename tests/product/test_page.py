@@ -1,7 +1,4 @@
-"""docs/fleet.md says of each call what the dialect does with it."""
-
-import re
-from pathlib import Path
+"""What the dialect has no row for is refused before anything is asked, and docs/fleet.md says that it is not there."""
 
 import pytest
 
@@ -9,18 +6,16 @@ from memos_integrations.errors import Unsupported
 from memos_integrations.wire.calls import CALLS
 from memos_integrations.wire.envelope import Request
 from memos_integrations.wire.product import Product
-
-PAGE = (Path(__file__).parents[2] / "docs" / "fleet.md").read_text(encoding="utf-8")
-ROWS = dict(re.findall(r"^\| (\S[^|]*?) \| works[^|]* \| works[^|]* \| ([^|]+?) \| works \|$", PAGE, re.MULTILINE))
-FAMILIES = {"profile": "profiles and their templates", "knowledgebase": "knowledge bases and their files"}
+from tests.addresses.opened import OPEN_SOURCE
+from tests.addresses.outcomes import cells_of_page
 
 
 @pytest.mark.parametrize("path", CALLS)
 def test_the_table_tells_what_is_not_there(path: str) -> None:
-    row = next((name for part, name in FAMILIES.items() if part in path), path)
+    told = cells_of_page()[path, OPEN_SOURCE]
     try:
         Product().conversation(Request("POST", path, b"{}"))
     except Unsupported:
-        assert ROWS[row] == "not there"
+        assert told == "not there"
     except ValueError:  # it is there, and misses its arguments
-        assert ROWS[row].startswith(("works", "differs"))
+        assert told != "not there"

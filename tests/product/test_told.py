@@ -97,6 +97,18 @@ def test_times_are_milliseconds_in_the_servers_zone() -> None:
     assert second.create_time is None
 
 
+def test_a_memory_is_of_when_its_newest_message_was_said() -> None:
+    dialect = Product(zone=timezone(timedelta(hours=8)))
+    said: list[Any] = [{"chat_time": "2020-02-01 08:00:00"}, json.dumps({"chat_time": "2020-02-02 08:00:00"})]
+    other: list[Any] = [{"chat_time": "last Tuesday"}, {"chat_time": None}]
+    written = "2026-11-20T16:00:00+00:00"
+    told = shelves(item(1, created_at=written, sources=said), item(2, created_at=written, sources=other))
+    first, second = ask(SEARCH, told, dialect=dialect).memory_detail_list
+    assert (first.create_time, second.create_time) == (1580601600000, 1795190400000)
+    early = SearchMemory(query="q", user_id="ada", filter={"and": [{"create_time": {"lt": "2020-02-03"}}]})
+    assert ids(ask(early, told, dialect=dialect)) == ["m1"]
+
+
 def test_sources_are_read_in_either_form() -> None:
     told = shelves(item(1, sources=['{"role": "user"}', "no json", {"role": "tool"}]))
     (fact,) = ask(LIST, told).memory_detail_list

@@ -129,6 +129,17 @@ def added(prompt: str) -> Any:
     return {"operations": [{"id": "0001", "text": facts, "operation": "ADD"}]}
 
 
+def runs(prompt: str) -> Any:
+    """A conversation in which a tool spoke is one run."""
+    said = prompt.rsplit("<messages>", 1)[-1]
+    if "[tool_calls]" not in said and "tool_call" not in said:
+        return []
+    used = {"used_tool": "look", "success_rate": "1.0", "error_type": "", "tool_experience": "It looks up words."}
+    told = {"correctness": "success", "experience": "when a word is asked for, then look it up"}
+    answer = re.split(r"\btool:", said)[-1].strip()
+    return [{**told, "trajectory": f"Task -> look called -> {answer[:80]}", "tool_used_status": [used]}]
+
+
 _NO_KEYWORD = {"if_keyword_replace": "false", "doc_scope": None, "original": None, "target": None}
 _REPLIES: tuple[tuple[str, Callable[[str], Any]], ...] = (
     ("memory extraction expert", facts),
@@ -140,7 +151,7 @@ _REPLIES: tuple[tuple[str, Callable[[str], Any]], ...] = (
     ("strict memory validator", lambda _: {}),
     ("You are a memory manager", lambda _: {}),
     ("memory consolidation expert", lambda _: {"should_merge": False}),
-    ("tool experience extraction expert", lambda _: []),
+    ("tool experience extraction expert", runs),
     ('independent "tasks"', lambda _: []),
     ("keyword extraction system", lambda prompt: sorted(words(prompt.rsplit("Query:", 1)[-1]))[:4]),
     ("intent analysis", lambda _: {"trigger_retrieval": False, "evidences": [], "missing_evidences": []}),

@@ -20,10 +20,14 @@ SECONDS = 120  # for the server's imports alone, on a machine that does other th
 class Surroundings:
     """`restart_redis` makes it forget all tasks; `restart_server` leaves them."""
 
-    address: str
+    host: str
     models: Models
     restart_redis: Callable[[], None]
     restart_server: Callable[[], None]
+
+    @property
+    def address(self) -> str:
+        return f"memos+http://{self.host}"
 
 
 @contextmanager
@@ -49,7 +53,7 @@ def standing(python: Path, folder: Path) -> Iterator[Surroundings]:
 
         begin_redis()
         begin_server()
-        yield Surroundings(f"memos+http://127.0.0.1:{port}", models, begin_redis, begin_server)
+        yield Surroundings(f"127.0.0.1:{port}", models, begin_redis, begin_server)
 
 
 @contextmanager

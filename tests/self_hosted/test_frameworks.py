@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from llama_index.core.agent.workflow import FunctionAgent
+from llama_index.core.llms import ChatMessage
+from llama_index.core.memory import InsertMethod, Memory
 
 from memos_integrations import MemOS
 from memos_integrations.client import Event, Recorded
@@ -16,11 +18,13 @@ from memos_integrations.langchain import (
     MemOSMiddleware,
     MemOSRetriever,
     MemOSToolkit,
+    with_memory,
 )
-from memos_integrations.llama_index import MemOSMemory
+from memos_integrations.llama_index import MemOSLLM, MemOSMemory, MemOSMemoryBlock, MemOSToolSpec
+from memos_integrations.llama_index import MemOSRetriever as NodesRetriever
 from tests.langchain.models import Scripted, create_agent
+from tests.llama_index.blocks import store
 from tests.llama_index.models import ToldModel, answer, function
-from tests.product.tape import Tape
 
 CAT = "My cat Oskar sleeps on the piano."
 WHERE = "Where does my cat Oskar sleep?"
@@ -40,7 +44,7 @@ def settled(client: MemOS, recorded: list[Event]) -> None:
         assert client.wait_for(task or "").status == "completed"
 
 
-def test_a_langchain_agent_remembers(memos: MemOS, tape: Tape) -> None:
+def test_a_langchain_agent_remembers(memos: MemOS) -> None:
     model, told = Scripted(script=lambda _: AIMessage("Noted.")), list[Event]()
     memos.listen(told.append)
     agent = create_agent(model, [], middleware=[MemOSMiddleware(memos)])
@@ -48,19 +52,17 @@ def test_a_langchain_agent_remembers(memos: MemOS, tape: Tape) -> None:
     def ask(said: str, thread: str) -> None:
         agent.invoke({"messages": [("user", said)]}, {"configurable": {"user_id": "lc", "thread_id": thread}})
 
-    with tape.recording("a turn of a LangChain agent"):
-        ask(CAT, "monday")
-        settled(memos, told)
+    ask(CAT, "monday")
+    settled(memos, told)
     ask(WHERE, "tuesday")
     assert "piano" in texts(model.handed[-1])
 
 
-def test_a_llama_index_agent_remembers(memos: MemOS, tape: Tape) -> None:
+def test_a_llama_index_agent_remembers(memos: MemOS) -> None:
     agent, told = function(answer("Noted."), answer("On the piano.")), list[Event]()
     memos.listen(told.append)
-    with tape.recording("a turn of a LlamaIndex agent"):
-        asyncio.run(_said(agent, memos, CAT, "monday"))
-        settled(memos, told)
+    asyncio.run(_said(agent, memos, CAT, "monday"))
+    settled(memos, told)
     asyncio.run(_said(agent, memos, WHERE, "tuesday"))
     assert isinstance(agent.llm, ToldModel)
     assert "piano" in texts(agent.llm.handed[-1])
@@ -99,3 +101,56 @@ def test_a_history_keeps_its_view_in_this_process(memos: MemOS) -> None:
     again = MemOSChatMessageHistory(memos, user_id="hi", conversation_id="c")
     assert [str(message.text) for message in again.messages] == [CAT]
     assert memos.flush(30) == 0
+
+
+def test_a_chain_with_memory(memos: MemOS) -> None:
+    model, told = Scripted(script=lambda _: AIMessage("Noted.")), list[Event]()
+    memos.listen(told.append)
+    chain = with_memory(model, memos, user_id="ch")
+    chain.invoke([HumanMessage(CAT)], {"configurable": {"thread_id": "monday"}})
+    settled(memos, told)
+    chain.invoke([HumanMessage(WHERE)], {"configurable": {"thread_id": "tuesday"}})
+    assert "piano" in texts(model.handed[-1])
+    assert memos.flush(30) == 0
+
+
+def test_a_block_of_llama_indexs_own_memory(memos: MemOS) -> None:
+    agent, told = function(answer("Noted."), answer("On the piano.")), list[Event]()
+    memos.listen(told.append)
+    block = MemOSMemoryBlock(user_id="bl", client=memos)
+    asyncio.run(_blocked(agent, block, CAT, "monday"))
+    settled(memos, told)
+    asyncio.run(_blocked(agent, block, WHERE, "tuesday"))
+    assert isinstance(agent.llm, ToldModel)
+    assert "piano" in texts(agent.llm.handed[-1])
+    assert memos.flush(30) == 0
+
+
+async def _blocked(agent: FunctionAgent, block: MemOSMemoryBlock, text: str, session: str) -> None:
+    async with store() as kept:
+        memory = Memory.from_defaults(
+            session_id=session, memory_blocks=[block], insert_method=InsertMethod.USER, **kept
+        )
+        await agent.run(text, memory=memory)
+
+
+def test_nodes_and_tools_of_llama_index(memos: MemOS) -> None:
+    memos.add_message(messages=[{"role": "user", "content": CAT}], user_id="no", conversation_id="c", async_mode=False)
+    (node,) = NodesRetriever(user_id="no", client=memos).retrieve(WHERE)
+    assert node.text == CAT
+    spec = MemOSToolSpec(user_id="no", conversation_id="c", client=memos, forget=True)
+    tools = {tool.metadata.name: tool for tool in spec.to_tool_list()}
+    assert "piano" in str(tools["search_memory"].call(query=WHERE))
+    assert tools["add_memory"].call(text="My dog is called Rex.")
+    assert memos.flush(30) == 0
+    tools["forget_memory"].call(memory_ids=[node.id_])
+    assert node.id_ not in {item.id for item in memos.iter_memory(user_id="no")}
+
+
+def test_memos_own_chat_under_llama_index(memos: MemOS) -> None:
+    memos.add_message(messages=[{"role": "user", "content": CAT}], user_id="lm", conversation_id="c", async_mode=False)
+    model = MemOSLLM(client=memos, user_id="lm", conversation_id="d", add_message_on_answer=False)
+    asked = [ChatMessage(WHERE)]
+    assert "piano" in str(model.chat(asked).message.content)
+    *_, last = model.stream_chat(asked)
+    assert "piano" in str(last.message.content)
