@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.addresses.of_memories import CAT, WHERE
+from tests.addresses.of_adds import CAT, WHERE
 from tests.addresses.registry import Asked, check
 
 STREAMED = "chat, streamed"

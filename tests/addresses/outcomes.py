@@ -9,7 +9,7 @@ from typing import Literal
 
 from memos_integrations.errors import ServerFault, Unsupported
 from memos_integrations.wire.calls import CALLS
-from tests.addresses import of_bases, of_chats, of_memories
+from tests.addresses import of_adds, of_bases, of_chats, of_memories
 from tests.addresses.opened import FILE, OPEN_SOURCE, SERVED, opened
 from tests.addresses.registry import CHECKS, Asked, Check
 from tests.self_hosted.cassette import Tape
@@ -22,10 +22,11 @@ CLOUD = {"chat/completions": "named in the documentation, no more"}
 PAGE = Path(__file__).parents[2] / "docs" / "fleet.md"
 NO_MODEL = 50002  # what a call is refused with that needs a model where none is
 BEGIN, END = "<!-- calls:begin -->", "<!-- calls:end -->"
-_MODULES = (of_memories, of_chats, of_bases)  # which register their checks
-CALLS_ASKED = tuple(
-    sorted(dict.fromkeys(check.call for check in CHECKS), key=lambda call: "profile" in call or "knowledge" in call)
-)
+_MODULES = tuple(
+    module.__name__ for module in (of_adds, of_memories, of_chats, of_bases)
+)  # which register their checks
+CHECKS.sort(key=lambda check: _MODULES.index(check.run.__module__))
+CALLS_ASKED = tuple(dict.fromkeys(check.call for check in CHECKS))
 _ROW = re.compile(r"^\| ([a-z][^|]*?) \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 
 
