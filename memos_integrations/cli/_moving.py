@@ -9,6 +9,7 @@ import typer
 
 from memos_integrations.cli._moving_ends import (
     KEY,
+    check_apart,
     check_keys,
     is_service,
     reading,
@@ -80,6 +81,7 @@ def copy(
 
     with moving_shown("copying", show_ids=show_ids) as shown, ExitStack() as held:
         which = which_of(user, conversation, pairs)
+        check_apart(source, target)
         both = is_service(source) and is_service(target)
         if both:
             check_keys(from_key_env, to_key_env)

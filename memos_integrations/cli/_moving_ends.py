@@ -13,10 +13,21 @@ if TYPE_CHECKING:
     from memos_integrations.client import MemOS
     from memos_integrations.moving import Which
 
-__all__ = ["KEY", "check_keys", "is_service", "reading", "source_of", "target_of", "which_of", "writing"]
+__all__ = [
+    "KEY",
+    "check_apart",
+    "check_keys",
+    "is_service",
+    "reading",
+    "source_of",
+    "target_of",
+    "which_of",
+    "writing",
+]
 
 KEY: Final = "MEMOS_API_KEY"
 _PIPE: Final = "-"
+_DATABASE: Final = b"SQLite format 3\0"
 
 Side = Literal["from", "to"]
 
@@ -82,6 +93,15 @@ def _client(address: str, key: str | None, side: Side, *, both: bool) -> "MemOS"
         return connect(address, api_key=given or None)
 
 
+def check_apart(source: str, target: str) -> None:
+    """Refuses one file as both, before an engine opens it and brings it to its own layout."""
+    if is_service(source) or is_service(target):
+        return
+    with suppress(OSError):  # one that is not there, or can't be looked at, is no other's double
+        if Path(source).expanduser().samefile(Path(target).expanduser()):
+            raise Invalid("source and target are one place: give two", field="target")
+
+
 def check_keys(*named: str | None) -> None:
     """Of two services nobody can guess whose the usual key is."""
     if not any(named) and os.environ.get(KEY, "").strip():
@@ -106,7 +126,29 @@ def writing(file: str) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    path = Path(file)
+    try:
+        path = Path(file)
+        if path.exists() and not path.is_file():  # a pipe or a device stays what it is; a folder is refused
+            with path.open("wb") as lines:
+                yield lines
+            return
+        _check_no_database(path)
+        with _whole(path.resolve()) as lines:  # a link stays one
+            yield lines
+    except OSError as error:
+        raise Invalid(f"FILE can't be written ({type(error).__name__})", field="file") from None
+
+
+def _check_no_database(path: Path) -> None:
+    """Whoever exports to "other.db" meant `copy`; and that may be the source."""
+    if path.exists():
+        with path.open("rb") as there:
+            if there.read(len(_DATABASE)) == _DATABASE:
+                raise Invalid("FILE is a database: give another, or copy to it with `copy`", field="file")
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
     part = path.with_name(f"{path.name}.part")
     try:
         with suppress(FileNotFoundError):
@@ -116,8 +158,6 @@ def writing(file: str) -> Iterator[IO[bytes]]:
             lines.flush()
             os.fsync(lines.fileno())
         part.replace(path)
-    except OSError as error:
-        raise Invalid(f"FILE can't be written ({type(error).__name__})", field="file") from None
     finally:
         with suppress(OSError):
             part.unlink()

@@ -66,8 +66,10 @@ def moving_shown(verb: str, *, show_ids: bool, writes: bool = False) -> Iterator
         try:
             yield shown
         except (KeyboardInterrupt, MemOSError):
+            shown.stop()
             if shown.report is not None:
-                typer.echo(f"Ended early. {lines(shown.report, written=writes)[1]}", err=True)
+                more = "" if writes else " The same command goes on from here."
+                typer.echo(f"Ended early. {lines(shown.report, written=writes)[1]}{more}", err=True)
             raise
         finally:
             shown.stop()

@@ -24,6 +24,11 @@ _OWNERS: Final = 64  # whose adds are kept at hand
 _OURS: Final = "o.project = ''"  # what connect("memos.db") has; the others are those of a server's keys
 _FEEDBACK: Final = """(c.name glob 'feedback-*' and exists
     (select 1 from task t where t.public = substr(c.name, 10) and t.owner = c.owner))"""
+_MAY_NOT_WRITE: Final = ("SQLITE_CANTOPEN", "SQLITE_READONLY")
+_ONLY_READ: Final = (
+    "SQLite can't open the file where it is, since it keeps its log beside a file also to read it: "
+    "copy it, with its -wal where there is one, to a folder that may be written, and give that copy"
+)
 _PLACED: Final = """message m join conversation c on c.owner = m.owner and c.number = m.conversation
     join owner o on o.number = m.owner and o.kind in ('user', 'agent')"""
 _REVISED: Final = """select count(*) from {table} m join task t on t.number = m.task
@@ -85,7 +90,12 @@ class Listing(File):
     def __init__(self, path: str) -> None:
         if not Path(path).is_file():
             raise Invalid("there is no file of the embedded engine at this path", field="address", rule="missing")
-        super().__init__(path, "NORMAL", application=_schema.APPLICATION)
+        try:
+            super().__init__(path, "NORMAL", application=_schema.APPLICATION)
+        except Unsupported as error:
+            if getattr(error.__cause__, "sqlite_errorname", "").startswith(_MAY_NOT_WRITE):
+                raise Unsupported(_ONLY_READ) from error
+            raise
         self._marks_of = lru_cache(_OWNERS)(self._marks_read)
         try:
             with self.reading():

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from memos_integrations.errors import MemOSError, QuotaExceeded, Unauthorized, Unsupported
+from memos_integrations.errors import MemOSError, QuotaExceeded, Unauthorized, Unreachable, Unsupported
 from memos_integrations.moving._journal import Come, Journal
 from memos_integrations.moving._place import Elsewhere, Held, locate, which
 from memos_integrations.moving._report import Failure
@@ -183,7 +183,7 @@ class Delivery:
             if reading:
                 _pause(pause)
                 pause = min(pause * _GROWS, _LONGEST)
-            found = self._read(work, coming)
+            found = self._read(work, coming, last=reading == _READINGS - 1)
             if found is None or found[0] is Verdict.THERE:
                 return Verdict.UNCLEAR if found is None else Verdict.THERE
             absent += found[0] is Verdict.ABSENT
@@ -191,13 +191,18 @@ class Delivery:
                 return Verdict.ABSENT
         return Verdict.UNCLEAR
 
-    def _read(self, work: _Work, coming: Come) -> tuple[Verdict, bool] | None:
-        """What a reading says, and whether it is exact; None where nothing can be read."""
+    def _read(self, work: _Work, coming: Come, *, last: bool) -> tuple[Verdict, bool] | None:
+        """What a reading says, and whether it is exact; None where nothing can be read.
+
+        Raises `Unreachable` in the `last`: then the others would meet it too, and the next copy reads again.
+        """
         try:
             if self._target.knows(work.name, self._journal.token(work.name, coming)):
                 return Verdict.THERE, True
             held = self._target.held(work.name)
         except MemOSError as error:
+            if last and isinstance(error, Unreachable):
+                raise
             return None if fate(error) is Fate.FINAL else (Verdict.UNCLEAR, False)
         if held is None:
             return None

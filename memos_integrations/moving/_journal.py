@@ -49,8 +49,7 @@ class Journal(File):
     """One file for all that is moved to any target; only one process may move with it at a time."""
 
     def __init__(self, path: str, client: MemOS) -> None:
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        _make(path)
         super().__init__(path, "NORMAL", application=_APPLICATION)
         self._holder = new_holder()
         try:
@@ -111,6 +110,21 @@ class Journal(File):
         return value
 
 
+def _make(path: str) -> None:
+    """An empty file for its owner alone, where there is none."""
+    try:
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise _unmade(error) from None
+    if Path(path).is_dir():
+        raise Invalid("the journal's path is a folder: name a file in it", field="journal")
+
+
+def _unmade(error: OSError) -> Invalid:
+    return Invalid(f"the journal can't be made ({type(error).__name__}): give another path for it", field="journal")
+
+
 def journal_of(client: MemOS, given: "str | os.PathLike[str] | None") -> str:
     """Where the journal is: the path given, else beside the target's file, else beside the user's own outbox."""
     if given is not None:
@@ -129,5 +143,8 @@ def _users_own(address: str) -> Path:
     if kept == IN_MEMORY:
         raise Invalid("there is no place for the journal (the outbox is in memory): give its path", field="journal")
     folder = Path(kept).parent
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unmade(error) from None
     return folder / f"moved-{digest({'': address}).hex()[:16]}.journal"

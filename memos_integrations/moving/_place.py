@@ -34,10 +34,12 @@ class Elsewhere(Enum):
 
 
 def which(keys: Sequence[object | None], held: Held, before: int, after: int) -> Verdict:
-    """Whether `held` ends with our first `before` messages, or with the first `after`."""
+    """Whether `held` ends with our first `before` messages, or with the first `after`; where it is exact, also
+    whether what is between those is among what others wrote.
+    """
     there, absent = (_ends_with(keys, held, number) for number in (after, before))
     if there == absent:
-        return Verdict.UNCLEAR
+        return _among(keys, held, before, after) if held.exact else Verdict.UNCLEAR
     return Verdict.THERE if there else Verdict.ABSENT
 
 
@@ -51,6 +53,17 @@ def locate(keys: Sequence[object | None], held: Held) -> int | Elsewhere:
         return Elsewhere.DIFFERENT
     numbers = {number for place in places for number in _numbers(shown, place, len(keys))}
     return numbers.pop() if len(numbers) == 1 else Elsewhere.UNCLEAR
+
+
+def _among(keys: Sequence[object | None], held: Held, before: int, after: int) -> Verdict:
+    """Says nothing of an add that begins as a message before it does, which may be what is seen."""
+    add, told = list(keys[before:after]), list(held.shown)
+    if not add or add[0] in keys[:before]:
+        return Verdict.UNCLEAR
+    begins = [place for place, one in enumerate(told) if one == add[0]]
+    if not begins:
+        return Verdict.ABSENT
+    return Verdict.THERE if any(told[place : place + len(add)] == add for place in begins) else Verdict.UNCLEAR
 
 
 def _ends_with(keys: Sequence[object | None], held: Held, number: int) -> bool:

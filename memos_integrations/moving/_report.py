@@ -92,6 +92,7 @@ _ASIDE: Final[Mapping[str, tuple[str, str]]] = {
         "conversation of which the source tells only the newest 50 messages",
         "conversations of which the source tells only the newest 50 messages",
     ),
+    "absent": ("name by which nothing was found", "names by which nothing was found"),
     "empty": ("conversation of which the source tells nothing", "conversations of which the source tells nothing"),
 }
 

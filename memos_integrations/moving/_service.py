@@ -39,10 +39,10 @@ def instant_of(time: Time, zone: tzinfo) -> float | None:
     """A time as a service tells it in seconds since the epoch; None where it can't be read."""
     try:
         if isinstance(time, int) or (time or "").strip().isdecimal():
-            return float(time or 0) / 1000
+            return datetime.fromtimestamp(int(time or 0) / 1000, UTC).timestamp()
         read = datetime.fromisoformat((time or "").strip())
         return (read if read.tzinfo else read.replace(tzinfo=zone)).astimezone(UTC).timestamp()
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, OSError):  # also of a time that no calendar has
         return None
 
 

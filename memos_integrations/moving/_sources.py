@@ -68,6 +68,7 @@ class FileSource:
         self._listing, wanted = Listing(path), _wanted(which)
         try:
             self._found = [one for one in self._listing.conversations() if wanted(one)]
+            self._absent = len(_absent(which, self._found))
         except BaseException:
             self._listing.close()
             raise
@@ -80,8 +81,8 @@ class FileSource:
             yield Conversation(name, partial(said_in, self._listing, name), (one.messages, one.turns))
 
     def aside(self) -> Mapping[str, int]:
-        """What the file holds beside conversations."""
-        return self._listing.counts()
+        """What the file holds beside conversations, and by how many names nothing was found."""
+        return {**self._listing.counts(), **({"absent": self._absent} if self._absent else {})}
 
     def close(self) -> None:
         """Closes the file."""
@@ -99,6 +100,15 @@ def _wanted(which: Which) -> Callable[[Listed], bool]:
         return mine and (not names or one.name in names)
 
     return wanted
+
+
+def _absent(which: Which, found: Sequence[Listed]) -> set[object]:
+    """The names of `which` by which nothing was found: words that may be wrong."""
+    users = {one.owner for one in found if one.kind == "user"}
+    pairs = {(one.owner, one.name) for one in found if one.kind == "user"}
+    wanting = {("user", user) for user in {*which.users} - users}
+    wanting |= {("conversation", name) for name in {*which.conversations} - {one.name for one in found}}
+    return {*wanting, *({*which.pairs} - pairs)}
 
 
 class ServiceSource:

@@ -1,17 +1,17 @@
 """Where conversations go: what can be read back of them there, and how an add is sent."""
 
+import json
 from collections.abc import Mapping, Sequence
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from typing import Any, Final, Protocol, cast
 
 from memos_integrations.client import MemOS
 from memos_integrations.client._history import Marks, adds
-from memos_integrations.engine._listing import Listing
+from memos_integrations.engine._listing import Listing, Said
 from memos_integrations.errors import NotFound, Unsupported
 from memos_integrations.moving._place import Held, Key
-from memos_integrations.moving._said import Kept, Name, digest, owner_of, sent
+from memos_integrations.moving._said import Kept, Name, digest, kept, owner_of, sent, written_at
 from memos_integrations.moving._service import TELLS, members, newest
-from memos_integrations.moving._sources import said_in
 from memos_integrations.wire.calls import AddMessage
 from memos_integrations.wire.owners import Owner, task_id
 from memos_integrations.wire.tasks import named
@@ -71,8 +71,8 @@ class FileTarget(_Sending):
 
     def held(self, name: Name) -> Held:
         """All of the conversation."""
-        there = said_in(self._listing, name)
-        return Held([_all_of(one.message) for one in there], _all_of, whole=True, exact=True)
+        there = self._listing.messages(name.kind, name.owner, name.conversation)
+        return Held([_stored(one) for one in there], _all_of, whole=True, exact=True)
 
     def close(self) -> None:
         """Closes the file."""
@@ -151,6 +151,24 @@ def calls(name: Name, said: Sequence[Kept], zone: tzinfo) -> list[AddMessage]:
 
 def _all_of(message: Mapping[str, Any]) -> object:
     return digest(message)
+
+
+class _Came:
+    """A message that came without a time: it is ours without one, and with the time at which it came."""
+
+    def __init__(self, *forms: object) -> None:
+        self._forms = forms
+
+    def __eq__(self, other: object) -> bool:
+        return other in self._forms
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _stored(one: Said) -> object:
+    body, came = json.loads(one.body), written_at(one.said)
+    told = _all_of(kept(body, UTC, came).message)
+    return told if body.get("chat_time") is not None else _Came(told, _all_of(kept(body, UTC).message))
 
 
 def _spoken(message: Mapping[str, Any]) -> object | None:

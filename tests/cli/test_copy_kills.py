@@ -69,6 +69,7 @@ def test_from_file_to_file(source: Path, tmp_path: Path, seed: int) -> None:
     command = (*COMMAND, str(source), str(target))
     kills = killed_while_copying(command, lambda: messages_in(target) if target.exists() else 0, total, seed)
     assert 0 < kills[0] < total
+    assert len(kills) == 3 or TURNS <= 1000  # a short copy may come to its end before it is killed
     assert "Copied: " in ended(command)
     assert said_in(target) == want
 
@@ -85,5 +86,6 @@ def test_to_a_service(source: Path, tmp_path: Path, seed: int) -> None:
 
         kills = killed_while_copying(command, arrived, total, seed)
         assert 0 < kills[0] < total
+        assert len(kills) == 3 or TURNS <= 1000
         ended(command)
     assert applied_in(read_ledger(ledger)) == want
