@@ -65,8 +65,13 @@ def source_of(held: ExitStack, address: str, key: str | None, *, both: bool = Fa
     if not is_service(address):
         if key is not None:
             raise Invalid("--from-key-env: a file needs no key", field="from_key_env")
-        if not Path(address).expanduser().is_file():
+        there = False
+        with suppress(OSError, ValueError, RuntimeError):  # of a path that no system takes
+            there = Path(address).expanduser().is_file()
+        if not there:
             raise Invalid("FROM: there is no file at this path", field="source", rule="missing")
+        if not _begins_as_database(Path(address).expanduser()):  # told before a target's file is made
+            raise Invalid("FROM: the file is no database; of JSON Lines, `import` is the way in", field="source")
         return address
     return held.enter_context(_client(address, key, "from", both=both))
 
@@ -141,10 +146,13 @@ def writing(file: str) -> Iterator[IO[bytes]]:
 
 def _check_no_database(path: Path) -> None:
     """Whoever exports to "other.db" meant `copy`; and that may be the source."""
-    if path.exists():
-        with path.open("rb") as there:
-            if there.read(len(_DATABASE)) == _DATABASE:
-                raise Invalid("FILE is a database: give another, or copy to it with `copy`", field="file")
+    if path.exists() and _begins_as_database(path):
+        raise Invalid("FILE is a database: give another, or copy to it with `copy`", field="file")
+
+
+def _begins_as_database(path: Path) -> bool:
+    with path.open("rb") as there:
+        return there.read(len(_DATABASE)) == _DATABASE
 
 
 @contextmanager

@@ -68,8 +68,9 @@ def moving_shown(verb: str, *, show_ids: bool, writes: bool = False) -> Iterator
         except (KeyboardInterrupt, MemOSError):
             shown.stop()
             if shown.report is not None:
-                more = "" if writes else " The same command goes on from here."
-                typer.echo(f"Ended early. {lines(shown.report, written=writes)[1]}{more}", err=True)
+                counts = lines(shown.report, written=writes)[1]
+                more = "A FILE is as it was." if writes else f"{counts} The same command goes on from here."
+                typer.echo(f"Ended early. {more}", err=True)
             raise
         finally:
             shown.stop()

@@ -11,6 +11,7 @@ from memos_integrations import connect
 from memos_integrations.moving._service import instant_of
 from tests.cli.moved import dumped, exported, made, turns
 from tests.cli.test_copy_command import run
+from tests.client.server import Server, ok, refusal
 from tests.faulty import Faulty
 
 
@@ -116,3 +117,23 @@ def test_an_old_export_is_replaced_whole(source: Path, tmp_path: Path) -> None:
     lines.write_text("before\n", encoding="utf-8")
     assert run("export", source, lines, "--user", "bob").exit_code == 0
     assert lines.read_bytes().count(b"\n") == len(exported(source, users=["bob"]))
+
+
+@pytest.mark.parametrize("command", ["copy", "export"])
+def test_what_is_no_source_is_told_before_a_target_is_made(tmp_path: Path, command: str) -> None:
+    (tmp_path / "lines").write_bytes(b'{"user_id": "ada"}\n' * 9)
+    for name, said in (("lines", "`import` is the way in"), ("x" * 5_000, "no file at this path")):
+        shown = run(command, tmp_path / name, tmp_path / "b.db")
+        assert (shown.exit_code, said in shown.stderr) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["lines"]
+
+
+def test_an_export_that_ends_early_says_that_no_file_was_made(tmp_path: Path) -> None:
+    there = ok({"message_detail_list": [{"role": "user", "content": "x", "create_time": 1_790_000_000_000}]})
+    (tmp_path / "list").write_text("ada\ta\nada\tb\n")
+    with Server(there, usual=refusal(40100, status=401)) as server:
+        address = f"{server.url}/openmem/v1"
+        shown = run("export", address, tmp_path / "all.jsonl", "--list", tmp_path / "list")
+    assert shown.exit_code == 2
+    assert "Ended early. A FILE is as it was." in shown.stderr
+    assert not (tmp_path / "all.jsonl").exists()
