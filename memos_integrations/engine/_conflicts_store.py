@@ -60,14 +60,14 @@ def of_task(store: Queries, task: Task) -> list[Remembered]:
     """
     among = """and m.message >= ?1 and m.message < ?2 and not m.archived
         and exists (select 1 from owner o where o.number = t.owner and o.kind = 'user') and"""
-    both = f"{_FACT} {among} m.id >> 40 = ?3 union all {_PREFERENCE} {among} m.owner = ?3"
+    both = f"{_FACT} {among} m.id >> 40 = ?3 union all {_PREFERENCE} {among} +m.owner = ?3"  # +: not all of the owner's
     return _rows(store, both, (task.first, task.end, task.owner))
 
 
 def of_messages(store: Queries, owner: int, messages: Iterable[int]) -> list[Remembered]:
     """What is remembered of an owner's messages that are refined, as far as it can be found."""
     among = "and m.message in (select value from json_each(?1)) and not m.archived and"
-    both = f"{_FACT} {among} m.id >> 40 = ?2 union all {_PREFERENCE} {among} m.owner = ?2"
+    both = f"{_FACT} {among} m.id >> 40 = ?2 union all {_PREFERENCE} {among} +m.owner = ?2"  # +: as above
     return _rows(store, both, (json.dumps(list(messages)), owner))
 
 

@@ -40,9 +40,8 @@ def retell(store: Store, number: int, text: str, again: Sequence[Happened], now:
     _derived.change(store, number, text, {**body, "event_time": times, "event_location": places}, now)
 
 
-def tell_tools(store: Store, task: Task) -> None:
-    """How tools were used in a task's messages, and what tools they define; a definition is kept once."""
-    turns = store.turns_of(task)
+def tell_tools(store: Store, task: Task, turns: Sequence[StoredTurn]) -> None:
+    """How tools were used in a task's messages, `turns`, and what tools they define; a definition is kept once."""
     if not any(turn.role in {"tool", "system"} for turn in turns):
         return
     before = store.turns_before(turns[0], LOOKED_BACK)

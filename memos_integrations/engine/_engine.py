@@ -28,7 +28,7 @@ from memos_integrations.engine._profiles import Profiles
 from memos_integrations.engine._public import publish, with_public
 from memos_integrations.engine._queries import EVENT, FACT, PREFERENCE, SKILL, TOOL
 from memos_integrations.engine._refine import refine, wants
-from memos_integrations.engine._rows import Owner, Task
+from memos_integrations.engine._rows import Origin, Owner, Task
 from memos_integrations.engine._search import Wanted, find_derived, find_facts, find_preferences
 from memos_integrations.engine._stateless import Stateless
 from memos_integrations.engine._times import instant
@@ -113,25 +113,23 @@ class Engine(Knowledge, Profiles, Stateless, Updating):
     def _store_turns(self, call: AddMessage, project: str, public: str) -> None:
         now = self._now()
         turns = [turn(message, now) for message in call.turns]
-        for owner in _defaults.owners(call):
-            self._add(call, turns, self._store.make_owner(project, *owner), public)
-        bases = linked(self._store, project, call.allow_knowledgebase_ids, call.path)
         origin = _defaults.origin(call)
+        for owner in _defaults.owners(call):
+            self._add(call, origin, turns, self._store.make_owner(project, *owner), public=public)
+        bases = linked(self._store, project, call.allow_knowledgebase_ids, call.path)
         tell(self._store, bases, turns, origin, public=public, now=now)
         publish(self._store, project, turns, origin, allowed=call.allow_public, public=public, now=now)
 
-    def _add(self, call: AddMessage, turns: list[Turn], owner: int, public: str) -> None:
-        now, store, origin = self._now(), self._store, _defaults.origin(call)
+    def _add(self, call: AddMessage, origin: Origin, turns: list[Turn], owner: int, *, public: str) -> None:
+        now, store = self._now(), self._store
         conversation = call.conversation_id or f"conversation-{public}"
         task = store.add_task(public, owner, origin, now)
         numbers = store.add_messages(task, owner, conversation, turns, now)
         if call.custom_extract_prompt:
             store.keep_prompts(task, call.custom_extract_prompt)
-        if not wants(origin.views, FACTS):
-            return
-        for number, said in zip(numbers, turns, strict=True):
-            for part in said.pieces:
-                store.add_fact((owner, *store.place(owner, conversation)), (task, number), said, part)
+        if wants(origin.views, FACTS):
+            told = [(number, said, part) for number, said in zip(numbers, turns, strict=True) for part in said.pieces]
+            store.add_facts(owner, conversation, task, told)
 
     def _running(self, project: str, public: str) -> list[Task]:
         return [task for task in self._store.tasks_of(project, public) if task.status == "running"]

@@ -5,6 +5,7 @@ too, as its view. System messages and tool traffic are stored but not remembered
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -22,6 +23,8 @@ LISTENED: Final = 20_000
 _FIRST_PERSON: Final = re.compile(
     r"\b(?:i|i['’]?m|i['’](?:ve|d|ll)|my|me|mine|myself)\b|我|俺|私|僕|저는|나는", re.IGNORECASE
 )
+
+_SINGLE_WORD: Final = re.compile(r"[^\W_]+")
 
 FactType = Literal["WorkingMemory", "LongTermMemory", "UserMemory"]
 
@@ -82,7 +85,7 @@ def text_of(body: str) -> str:
 
 def piece(text: str) -> Piece:
     """`text` with what search needs to know of it."""
-    return Piece(text, tuple(tokens(text)), asks(text), tells_time(_time_words(text)))
+    return Piece(text, tuple(tokens(text)), asks(text), tells_time(_single_words(text)))
 
 
 def stated(text: str, name: str) -> list[Stated]:
@@ -124,9 +127,10 @@ def note(likings: list[str]) -> str:
     return _CHINESE_NOTE if chinese else _ENGLISH_NOTE
 
 
-def _time_words(text: str) -> list[str]:
+def _single_words(text: str) -> Iterable[str]:
+    """What may be a word that tells a time: characters where words aren't told apart, else words without a mark."""
     folded = fold(text)
-    return list(folded) if is_east_asian(folded) else plain_words(text)
+    return folded if is_east_asian(folded) else _SINGLE_WORD.findall(folded)
 
 
 def _named(name: str, text: str) -> str:

@@ -60,8 +60,8 @@ def add_fact(store: Store, task: Task, turn: StoredTurn, new: NewFact) -> None:
     """A fact of `turn`, found at once, at a further place of its conversation. Its text names whom it is about."""
     found = "select name from conversation where owner = ? and number = ?"
     conversation = store.execute(found, (turn.owner, turn.conversation)).fetchone()[0]
-    place = (turn.owner, *store.place(turn.owner, conversation))
-    fact = store.add_fact(place, (task.number, turn.number), _as_told(turn), piece(new.text))
+    told = (turn.number, _as_told(turn), piece(new.text))
+    [fact] = store.add_facts(turn.owner, conversation, task.number, [told])
     kind = "UserMemory" if new.own and turn.role == "user" else "LongTermMemory"
     store.execute("update fact set type = ?, mode = 'fine', name = '' where id = ?", (kind, fact))
     _entitle(store, FACT, fact, new.title, turn)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from memos_integrations.engine import _defaults, _derived, _deriving
 from memos_integrations.engine._corrections import read
 from memos_integrations.engine._events import happened
-from memos_integrations.engine._extract import Turn, piece, refined_type, stated, turn
+from memos_integrations.engine._extract import piece, refined_type, stated, turn
 from memos_integrations.engine._queries import EVENT, FACT, PREFERENCE
 from memos_integrations.engine._refine import refine
 from memos_integrations.engine._revision import Correction, Revision, of_anyone, revised, words_of
@@ -133,9 +133,10 @@ class _Work:
         said = turn(Message(role="user", content=text, chat_time=call.feedback_time), self.now)
         aside = f"feedback-{public}"
         [number] = self.store.add_messages(self.task, self.owner, aside, [said], self.now)
-        self._add_facts(said, number, call.conversation_id or aside)
+        told = [(number, said, part) for part in said.pieces]
+        self.store.add_facts(self.owner, call.conversation_id or aside, self.task, told)
         stored = self.store.turns([number])[number]
-        self.store.refine(stored, refined_type)
+        self.store.refine([number], refined_type)
         place = self.store.conversations(self.owner, call.conversation_id or aside)[-1]
         for preference in stated(text, ""):
             if not self.says(preference.text):
@@ -143,11 +144,6 @@ class _Work:
                     self.task, replace(stored, conversation=place), preference, tokens(preference.text)
                 )
         _deriving.tell_events(self.store, self.task, replace(stored, conversation=place), text)
-
-    def _add_facts(self, said: Turn, number: int, conversation: str) -> None:
-        for part in said.pieces:
-            place = (self.owner, *self.store.place(self.owner, conversation))
-            self.store.add_fact(place, (self.task, number), said, part)
 
 
 def _unmarked(text: str) -> str:

@@ -124,9 +124,9 @@ def add_turns(store: Store, found: Base, turns: Sequence[Turn], origin: Origin, 
     task = store.add_task(public, found.owner, origin, now)
     _begin(store, found.owner)
     numbers = store.add_messages(task, found.owner, SESSION, turns, now)
-    for number, said in zip(numbers, turns, strict=True):
-        for piece in said.pieces:
-            store.add_fact((found.owner, *store.place(found.owner, SESSION)), (task, number), said, piece)
+    told = [(number, said, piece) for number, said in zip(numbers, turns, strict=True) for piece in said.pieces]
+    store.add_facts(found.owner, SESSION, task, told)
+    for number in numbers:
         _settle(store, number)
     store.finish(task, "completed")
 
@@ -203,8 +203,7 @@ def add_pieces(store: Store, file: Unread, done: int, pieces: Sequence[Piece], n
     message = row[1] if row[1] is not None else _make_source(store, file, row[2], now)
     task = store.execute("select task from file where number = ?", (file.number,)).fetchone()[0]
     said = Turn("user", "", "", now, ())
-    for piece in pieces:
-        store.add_fact((file.owner, *store.place(file.owner, SESSION)), (task, message), said, piece)
+    store.add_facts(file.owner, SESSION, task, [(message, said, piece) for piece in pieces])
     _settle(store, message)
     store.execute("update file set done = done + ? where number = ?", (len(pieces), file.number))
     return True

@@ -24,20 +24,23 @@ from memos_integrations.errors import MemOSError
 
 _logger = logging.getLogger(__name__)
 
+_SHARING: Final = 0.02  # seconds in which tasks may join one commit, while other writers wait
+_RESTING: Final = 0.05  # seconds that the thread waits for more work: to start one costs as much as half an add
 _WORKING: Final = 0.8  # of the time for stopping; the rest is for the task in hand
 
 
 def refine(store: Store, task: Task, told: Rules = RULES) -> None:
     """Refines `task`, inside the caller's transaction; by the rules where nothing was `told`."""
-    for turn in store.turns_of(task):
-        if not told.facts(turn):
-            store.refine(turn, refined_type)
-        if not told.preferences(turn) and turn.role == "user" and wants(task.views, PREFERENCES):
-            _tell_preferences(store, task, turn)
-        if not told.events(turn) and turn.role == "user" and wants(task.views, EVENTS):
-            tell_events(store, task.number, turn, text_of(turn.body))
+    turns = store.turns_of(task)
+    store.refine({turn.number for turn in turns if not told.facts(turn)}, refined_type)
+    for turn in turns:
+        text = text_of(turn.body) if turn.role == "user" else ""
+        if not told.preferences(turn) and text and wants(task.views, PREFERENCES):
+            _tell_preferences(store, task, turn, text)
+        if not told.events(turn) and text and wants(task.views, EVENTS):
+            tell_events(store, task.number, turn, text)
     if wants(task.views, TOOLS):
-        tell_tools(store, task)
+        tell_tools(store, task, turns)
     told.rest()
     _conflicts.settle(store, task)
     store.finish(task.number, "completed")
@@ -48,29 +51,30 @@ def wants(views: tuple[str, ...] | None, view: str) -> bool:
     return views is None or view in views
 
 
-def _tell_preferences(store: Store, task: Task, turn: StoredTurn) -> None:
-    for preference in stated(text_of(turn.body), turn.name):
+def _tell_preferences(store: Store, task: Task, turn: StoredTurn, text: str) -> None:
+    for preference in stated(text, turn.name):
         store.add_preference(task.number, turn, preference, tokens(preference.text))
 
 
 class Refiner:
-    """Refines what runs, on a thread of its own that lives only while there is work."""
+    """Refines what runs, on a thread of its own that lives while there is work, and a moment longer."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._asked = self._stopping = False
+        self._asked = self._rests = self._stopping = False
         _refiners.add(self)
 
     def after_fork_in_child(self) -> None:
         """Forgets the parent's thread, and a lock that it may have held."""
-        self._changed, self._thread = threading.Condition(), None
+        self._changed, self._thread, self._rests = threading.Condition(), None, False
 
     def wake(self) -> None:
         """There may be work: begins, unless begun already."""
         with self._changed:
             self._asked = True
+            self._changed.notify_all()
             if not self._stopping and (self._thread is None or not self._thread.is_alive()):
                 self._start()
 
@@ -78,7 +82,7 @@ class Refiner:
         """Waits until all is refined, or `timeout` seconds have passed."""
         self.wake()
         with self._changed:
-            self._changed.wait_for(lambda: self._thread is None, timeout)
+            self._changed.wait_for(self._is_idle, timeout)
 
     def stop(self, timeout: float) -> bool:
         """Ends the thread within `timeout` seconds, after its work or else after the task in hand; whether it ended."""
@@ -87,8 +91,9 @@ class Refiner:
             return False
         until = time.monotonic() + timeout
         with self._changed:
-            self._changed.wait_for(lambda: self._thread is None, timeout * _WORKING)
+            self._changed.wait_for(self._is_idle, timeout * _WORKING)
             self._stopping, thread = True, self._thread
+            self._changed.notify_all()
         self._end_waits()
         if thread is not None:  # a daemon, and its work is one transaction: what it can't end here leaves no trace
             thread.join(max(0.0, until - time.monotonic()))
@@ -106,8 +111,15 @@ class Refiner:
             while not self._stopping and self._step():
                 pass
 
+    def _is_idle(self) -> bool:
+        return self._thread is None or (self._rests and not self._asked)
+
     def _is_asked(self) -> bool:
         with self._changed:
+            self._rests = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._asked or self._stopping, _RESTING)
+            self._rests = False
             asked, self._asked = self._asked and not self._stopping, False
             if not asked:
                 self._thread = None
@@ -115,13 +127,16 @@ class Refiner:
             return asked
 
     def _step(self) -> bool:
-        """Refines one task; False when none is left, or none can be done now."""
-        task = None
+        """Refines what waits, in one commit while that is soon; False when none is left, or none can be done now."""
+        task, more, until = None, True, time.monotonic() + _SHARING
         try:
             with self._store.writing():
-                task = self._store.running()
-                if task is not None:
-                    refine(self._store, task)
+                while more:
+                    task = None  # what fails is the one in hand; those before it are taken back, and done again
+                    task = self._store.running()
+                    if task is not None:
+                        refine(self._store, task)
+                    more = task is not None and not self._stopping and time.monotonic() < until
         except MemOSError as error:
             return self._postponed(error)
         except Exception as error:  # noqa: BLE001 -- a bug must not stop the other tasks

@@ -4,7 +4,7 @@
 import json
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from memos_integrations._file import Synchronous
@@ -80,17 +80,19 @@ class Store(Queries):
                 "update fact set length = ?, asks = ?, timed = ? where id = ?",
                 (len(part.words), part.asks, part.timed, fact),
             )
-            self._index(fact, part.words, name)
+            self._index((fact, part.words, name))
         for table, text_of in _RANKED_BY_WORDS.items():
             for number, text in self.execute(f"select number, {text_of} from {table}").fetchall():
                 words = " ".join(dict.fromkeys(measure(text).words))
                 self.execute(f"update {table} set words = ? where number = ?", (words, number))
 
-    def _index(self, fact: int, words: Sequence[str], name: str) -> None:
-        owner = _ids.owner_of(fact)
-        rows = [(owner, word, fact) for word in _posted(words, name)]
-        self.execute_many("insert into posting values (?, ?, ?)", rows)
-        self.execute("update owner set facts = facts + 1, words = words + ? where number = ?", (len(words), owner))
+    def _index(self, *facts: tuple[int, Sequence[str], str]) -> None:
+        """Lets facts of one owner be found, each by its words and its speaker."""
+        owner = _ids.owner_of(facts[0][0])
+        rows = sorted((owner, word, fact) for fact, words, name in facts for word in _posted(words, name))
+        self.execute_many("insert into posting values (?, ?, ?)", rows)  # in the index's order: each page once
+        counts = "update owner set facts = facts + ?, words = words + ? where number = ?"
+        self.execute(counts, (len(facts), sum(len(words) for _, words, _ in facts), owner))
 
     # Owners and conversations
 
@@ -112,14 +114,17 @@ class Store(Queries):
             self.execute(f"delete from {table} where owner = ?", (owner,))
         self.execute("delete from owner where number = ?", (owner,))
 
-    def place(self, owner: int, name: str) -> tuple[int, int]:
-        """A conversation's row and the next position in it, taken; a full row is followed by a fresh one."""
+    def _places(self, owner: int, name: str, count: int) -> list[int]:
+        """The ids of a conversation's next places, taken; a full row is followed by a fresh one."""
         number, last = self._newest_row(owner, name)
-        if number == 0 or last >= _ids.LAST_POSITION:
-            number, last = self._new_conversation(owner, name), 0
-        taken = "update conversation set last = ? where owner = ? and number = ?"
-        self.execute(taken, (last + 1, owner, number))
-        return number, last + 1
+        ids = list[int]()
+        while len(ids) < count:
+            if number == 0 or last >= _ids.LAST_POSITION:
+                number, last = self._new_conversation(owner, name), 0
+            first, last = last + 1, min(last + count - len(ids), _ids.LAST_POSITION)
+            ids += [_ids.fact_id(owner, number, position) for position in range(first, last + 1)]
+            self.execute("update conversation set last = ? where owner = ? and number = ?", (last, owner, number))
+        return ids
 
     def _newest_row(self, owner: int, name: str) -> tuple[int, int]:
         newest = """select number, last from conversation indexed by conversation_by_name
@@ -146,8 +151,9 @@ class Store(Queries):
 
     def add_messages(self, task: int, owner: int, name: str, turns: Sequence[Turn], now: int) -> list[int]:
         """The turns as messages, their arrivals strictly rising within the conversation; returns their numbers."""
-        conversation = self._newest_row(owner, name)[0] or self._new_conversation(owner, name)
-        arrival = max(now, self._newest_arrival(owner, name) + 1)
+        every = self.conversations(owner, name)
+        conversation = every[-1] if every else self._new_conversation(owner, name)
+        arrival = max(now, self._newest_arrival(owner, every) + 1)
         new = """insert into message (public, owner, conversation, role, name, body, said, created)
             values (?, ?, ?, ?, ?, ?, ?, ?)"""
         numbers = []
@@ -157,25 +163,28 @@ class Store(Queries):
         self.execute("update task set first = ?, end = ? where number = ?", (numbers[0], numbers[-1] + 1, task))
         return numbers
 
-    def _newest_arrival(self, owner: int, name: str) -> int:
+    def _newest_arrival(self, owner: int, every: Iterable[int]) -> int:
         newest = "select number, created from message where owner = ? and conversation = ? order by number desc limit 1"
-        every = self.conversations(owner, name)  # one look at the index for each; all at once would be sorted
-        rows = [row for number in every for row in self.execute(newest, (owner, number))]
+        rows = [row for each in every for row in self.execute(newest, (owner, each))]  # all at once would be sorted
         return int(max(rows)[1]) if rows else -1
 
-    def add_fact(self, place: tuple[int, int, int], source: tuple[int, int], turn: Turn, piece: Piece) -> int:
-        """A rough fact at (owner, conversation, position), from (task, message); searchable at once. Returns its id.
+    def add_facts(self, owner: int, name: str, task: int, told: Sequence[tuple[int, Turn, Piece]]) -> list[int]:
+        """Rough facts at a conversation's next places, each of (message, turn, piece); searchable at once.
 
-        It counts as updated when it was said: refinement changes its kind, not its words.
+        They count as updated when they were said: refinement changes their kind, not their words. Returns their ids.
         """
-        fact, name = _ids.fact_id(*place), speaker(turn.name)
-        values = (fact, _new_id(), *source, turn.role, turn.name, name, piece.text, len(piece.words))
-        self.execute(
-            "insert into fact values (?, ?, ?, ?, 'WorkingMemory', 'fast', ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, null)",
-            (*values, piece.asks, piece.timed, turn.said, turn.said),
-        )
-        self._index(fact, piece.words, name)
-        return fact
+        ids, rows, found = self._places(owner, name, len(told)), [], []
+        for fact, (message, turn, piece) in zip(ids, told, strict=True):
+            of = speaker(turn.name)
+            values = (fact, _new_id(), task, message, turn.role, turn.name, of, piece.text, len(piece.words))
+            rows.append((*values, piece.asks, piece.timed, turn.said, turn.said))
+            found.append((fact, piece.words, of))
+        new = """insert into fact
+            values (?, ?, ?, ?, 'WorkingMemory', 'fast', ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, null)"""
+        self.execute_many(new, rows)
+        if found:
+            self._index(*found)
+        return ids
 
     def add_preference(
         self, task: int, turn: StoredTurn, stated: Stated, words: Iterable[str], *, implicit: bool = False
@@ -197,12 +206,12 @@ class Store(Queries):
         """Keeps the caller's own words on what to extract until the task is done."""
         self.execute("update task set prompts = ? where number = ?", (json.dumps(dict(prompts)), task))
 
-    def refine(self, turn: StoredTurn, type_of: Callable[[str, str], str]) -> None:
-        """Turns the rough facts of a message into what they are."""
-        rough = "select id, role, text from fact where message = ? and mode = 'fast'"
-        for fact, role, text in self.execute(rough, (turn.number,)).fetchall():
-            refined = "update fact set type = ?, mode = 'fine' where id = ?"
-            self.execute(refined, (type_of(role, text), fact))
+    def refine(self, messages: Collection[int], type_of: Callable[[str, str], str]) -> None:
+        """Turns the rough facts of messages of one task into what they are."""
+        rough = "select id, role, text, message from fact where message >= ? and message <= ? and mode = 'fast'"
+        rows = self.execute(rough, (min(messages), max(messages))).fetchall() if messages else []
+        refined = [(type_of(role, text), fact) for fact, role, text, message in rows if message in messages]
+        self.execute_many("update fact set type = ?, mode = 'fine' where id = ?", refined)
 
     # Changing
 
@@ -211,7 +220,7 @@ class Store(Queries):
         name = self._unindex(fact, words_of)
         changed = "update fact set text = ?, length = ?, asks = ?, timed = ?, updated = ? where id = ?"
         self.execute(changed, (piece.text, len(piece.words), piece.asks, piece.timed, now, fact))
-        self._index(fact, piece.words, name)
+        self._index((fact, piece.words, name))
 
     def archive_fact(self, fact: int, words_of: Callable[[str], Sequence[str]], now: int) -> None:
         """Keeps a fact to be read by its id alone."""
@@ -224,7 +233,7 @@ class Store(Queries):
         words = words_of(text)
         found = "update fact set archived = 0, length = ?, updated = ? where id = ?"
         self.execute(found, (len(words), now, fact))
-        self._index(fact, words, str(name))
+        self._index((fact, words, str(name)))
 
     def change_preference(self, number: int, text: str, words: Iterable[str], now: int) -> None:
         """Gives a preference other words."""

@@ -86,8 +86,10 @@ def plain_words(text: str) -> list[str]:
 def tokens(text: str) -> list[str]:
     """The search words of `text` in order, repeats included."""
     folded = fold(text)
-    tokens_of = _tokens_of if is_east_asian(folded) else _stems
-    return [token for run in _runs(folded) for token in tokens_of(run)]
+    if is_east_asian(folded):
+        return [token for run in _RUN.findall(folded) for token in _tokens_of(run)]
+    runs: list[str] = _LATIN_RUN.findall(folded)
+    return [stem for run in runs for stem in (_known_stems(run) if len(run) <= LONGEST else _made_stems(run))]
 
 
 def _runs(folded: str) -> list[str]:

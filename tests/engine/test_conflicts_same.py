@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memos_integrations.engine import Engine, _conflicts, _conflicts_chinese, _conflicts_english, _refine
+from memos_integrations.engine import (
+    Engine,
+    _conflicts,
+    _conflicts_chinese,
+    _conflicts_english,
+    _conflicts_store,
+    _refine,
+)
 from memos_integrations.wire.calls import GetMessage
 from tests.engine.conftest import Clock, Talk
 from tests.engine.feedback import by_id, facts, status, verbs
@@ -141,3 +148,23 @@ def test_long_texts_of_common_words_are_compared(talk: Talk) -> None:
         talk.add(f"{words}{number}")
     talk.add(f"{words}3")
     assert talk.page().total == 18
+
+
+def test_what_is_read_of_an_add_does_not_grow_with_what_its_owner_likes(talk: Talk) -> None:
+    store, task = talk.engine._store, say(talk, "I like parrots.")
+
+    def steps() -> int:
+        """Of SQLite, in reading what is remembered of the add and of its messages."""
+        taken = list[None]()
+        with store.writing():
+            (own,) = store.tasks_of("", task)
+            store._connection().set_progress_handler(lambda: taken.append(None), 1)
+            read = [*_conflicts_store.of_task(store, own), *_conflicts_store.of_messages(store, own.owner, [own.first])]
+            store._connection().set_progress_handler(None, 1)
+        assert [memory.table for memory in read] == ["fact", "preference"] * 2
+        return len(taken)
+
+    before = steps()
+    for n in range(50):
+        say(talk, f"I like number {n}.")
+    assert steps() < before * 1.5

@@ -4,12 +4,14 @@ import gc
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from memos_integrations.engine import Engine, _refine
+from memos_integrations.engine._store import Store
 from memos_integrations.errors import NotFound
 from memos_integrations.wire.answers import TaskStatus
 from memos_integrations.wire.calls import GetStatus
@@ -65,6 +67,37 @@ def test_many_tasks_are_all_done(talk: Talk) -> None:
     assert talk.engine.settle(60) == 0
     assert {status(talk, task).status for task in tasks} == {"completed"}
     assert talk.page().total == 50
+
+
+def test_tasks_that_wait_share_a_commit(talk: Talk, held: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits, writing = list[None](), Store.writing
+
+    @contextmanager
+    def counted(store: Store) -> Iterator[None]:
+        with writing(store):
+            yield
+        commits.append(None)
+
+    monkeypatch.setattr(_refine, "_SHARING", 60)
+    for n in range(20):
+        talk.add(f"I like parrot {n}.", async_mode=None)
+    monkeypatch.setattr(Store, "writing", counted)
+    held.set()
+    assert talk.engine.settle(60) == 0
+    assert len(commits) < 5  # one, and some that find nothing
+
+
+def test_the_thread_rests_before_it_ends(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_refine, "_RESTING", 600)
+    engine, threads = Engine(path), set[threading.Thread | None]()
+    for n in range(3):
+        Talk(engine).add(f"I like parrot {n}.", async_mode=True)
+        assert engine.settle() == 0
+        threads.add(engine._refiner._thread)
+    engine.close()
+    (thread,) = threads
+    assert thread is not None
+    assert not thread.is_alive()
 
 
 def test_a_task_without_any_memory_completes(talk: Talk) -> None:
