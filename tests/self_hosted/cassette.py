@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -112,16 +113,12 @@ class Tape:
         RECORDED.write_text("\n".join([head, *(line.line() for line in self.lines), ""]), encoding="utf-8")
 
 
-_read: list[Tape] = []
-
-
+@cache
 def recorded() -> Tape:
     """The file, read once."""
-    if not _read:
-        head, *lines = (json.loads(line) for line in RECORDED.read_text(encoding="utf-8").splitlines())
-        when = datetime.fromisoformat(head["recorded"]).replace(tzinfo=UTC)
-        _read.append(Tape(head["server"], when, [_exchange(line) for line in lines]))
-    return _read[0]
+    head, *lines = (json.loads(line) for line in RECORDED.read_text(encoding="utf-8").splitlines())
+    when = datetime.fromisoformat(head["recorded"]).replace(tzinfo=UTC)
+    return Tape(head["server"], when, [_exchange(line) for line in lines])
 
 
 def _exchange(line: dict[str, Any]) -> Exchange:
